@@ -1,0 +1,1 @@
+"""What happened: immutable events, the bus that carries them and the log that keeps them."""

@@ -1,0 +1,303 @@
+"""The table of core event names with the type of each payload.
+
+`docs/events.md` is generated from this table (`python -m workbench.app.events.names`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+
+class Payload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all declared payloads: every field is named and typed."""
+
+
+class SystemStarted(Payload):
+    """The workbench has opened its services."""
+
+    version: str
+    face: str
+    services: list[str]
+
+
+class SystemStopped(Payload):
+    """The workbench is about to close its services."""
+
+    face: str
+
+
+class Notice(Payload):
+    """Something that a person should know; `level` is info, warning or error."""
+
+    level: str
+    code: str
+    message: str
+    hint: str = ""
+
+
+class EventInvalid(Payload):
+    """An event whose payload does not fit its declared type; the payload is kept as it came."""
+
+    name: str
+    problem: str
+    payload: Any = None
+
+
+class SubscriberStuck(Payload):
+    """A durable subscriber stopped taking events and was cut off."""
+
+    subscriber: str
+    pattern: str
+    lag: int
+
+
+class LogGap(Payload):
+    """Events that could not be written to the log, and why."""
+
+    first_seq: int
+    last_seq: int
+    reason: str
+
+
+class StoreOpened(Payload):
+    """The database is open."""
+
+    path: str
+    schema: int
+    clean: bool
+
+
+class StoreReadOnly(Payload):
+    """The database cannot be written for now; writes wait."""
+
+    reason: str
+
+
+class StoreRecovered(Payload):
+    """The database can be written again."""
+
+    waited_ms: float
+
+
+class StoreRestored(Payload):
+    """A damaged database was set aside and a backup took its place."""
+
+    quarantined: str
+    backup: str | None
+    problem: str
+
+
+class StoreBackedUp(Payload):
+    """A backup of the database was written."""
+
+    path: str
+    reason: str
+
+
+class WorkerStateChanged(Payload):
+    """A worker went from one state to another."""
+
+    worker: str
+    state: str
+    previous: str
+    reason: str = ""
+    pid: int | None = None
+
+
+class WorkerRequestFinished(Payload):
+    """A request to a worker ended; `outcome` is ok, cancelled or an error code."""
+
+    worker: str
+    method: str
+    request_id: int
+    duration_ms: float
+    outcome: str
+
+
+class WorkerLog(Payload):
+    """A line that a worker wrote to its log and that a person should see."""
+
+    worker: str
+    line: str
+
+
+class ModelLoading(Payload):
+    """A model is being loaded."""
+
+    name: str
+    path: str
+
+
+class ModelLoaded(Payload):
+    """A model is ready."""
+
+    name: str
+    path: str
+    context: int
+    load_ms: float
+
+
+class ModelFailed(Payload):
+    """A model could not be loaded."""
+
+    name: str
+    code: str
+    message: str
+
+
+class SessionCreated(Payload):
+    """A session was made."""
+
+    title: str
+
+
+class SessionChanged(Payload):
+    """A session was renamed or moved to another branch; `fields` names what changed."""
+
+    fields: list[str]
+
+
+class SessionDeleted(Payload):
+    """A session was deleted."""
+
+    title: str
+
+
+class MessageReceived(Payload):
+    """A person's or script's message was stored."""
+
+    message_id: str
+    characters: int
+
+
+class PromptBuilt(Payload):
+    """The prompt of a turn is ready."""
+
+    tokens: int
+    context: int
+    messages: int
+    trimmed_messages: int
+
+
+class ReplyStarted(Payload):
+    """The model gave its first text."""
+
+    message_id: str
+    first_token_ms: float
+
+
+class ReplyProgress(Payload):
+    """A reply has grown; sent a few times a second while it streams."""
+
+    message_id: str
+    characters: int
+    tokens: int
+    tokens_per_second: float
+
+
+class ReplyFinished(Payload):
+    """A reply is complete; `reason` is stop, length, context or cancelled."""
+
+    message_id: str
+    reason: str
+    characters: int
+    prompt_tokens: int
+    cached_tokens: int
+    reply_tokens: int
+    first_token_ms: float
+    duration_ms: float
+    tokens_per_second: float
+
+
+class ReplyFailed(Payload):
+    """A reply ended with an error; what had arrived is kept."""
+
+    message_id: str
+    code: str
+    message: str
+    characters: int
+
+
+class ReplyRecovered(Payload):
+    """A reply that an earlier process left unfinished was found and marked."""
+
+    message_id: str
+    characters: int
+
+
+class CommandRun(Payload):
+    """A command ended; `outcome` is ok or an error code."""
+
+    command: str
+    face: str
+    duration_ms: float
+    outcome: str
+
+
+CORE_EVENTS: Final[dict[str, type[Payload]]] = {
+    "core:system:started": SystemStarted,
+    "core:system:stopped": SystemStopped,
+    "core:system:notice": Notice,
+    "core:event:invalid": EventInvalid,
+    "core:event:subscriber_stuck": SubscriberStuck,
+    "core:event:log_gap": LogGap,
+    "core:store:opened": StoreOpened,
+    "core:store:read_only": StoreReadOnly,
+    "core:store:recovered": StoreRecovered,
+    "core:store:restored": StoreRestored,
+    "core:store:backed_up": StoreBackedUp,
+    "core:worker:state_changed": WorkerStateChanged,
+    "core:worker:request_finished": WorkerRequestFinished,
+    "core:worker:log": WorkerLog,
+    "core:model:loading": ModelLoading,
+    "core:model:loaded": ModelLoaded,
+    "core:model:failed": ModelFailed,
+    "core:session:created": SessionCreated,
+    "core:session:changed": SessionChanged,
+    "core:session:deleted": SessionDeleted,
+    "core:chat:message_received": MessageReceived,
+    "core:chat:prompt_built": PromptBuilt,
+    "core:chat:reply_started": ReplyStarted,
+    "core:chat:reply_progress": ReplyProgress,
+    "core:chat:reply_finished": ReplyFinished,
+    "core:chat:reply_failed": ReplyFailed,
+    "core:chat:reply_recovered": ReplyRecovered,
+    "core:command:run": CommandRun,
+}
+"""Every core event with the type that its payload must fit."""
+
+
+def payload_problem(name: str, payload: dict[str, Any]) -> str | None:
+    """Tell what is wrong with a payload.
+
+    Args:
+        name: the event's name; names that are not in `CORE_EVENTS` (plugins') have no declared type here.
+        payload: the payload.
+
+    Returns:
+        One line, or None when the payload fits.
+    """
+    declared = CORE_EVENTS.get(name)
+    if declared is None:
+        return f"{name} is not a core event" if name.startswith("core:") else None
+    try:
+        msgspec.convert(payload, declared)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return None
+
+
+def reference() -> str:
+    """Return the Markdown reference of all core events."""
+    lines = ["# Core events", "", "One row an event: its name, when it happens, and the payload's fields.", ""]
+    lines += ["| event | when | payload |", "|---|---|---|"]
+    for name, declared in CORE_EVENTS.items():
+        fields = ", ".join(f"`{item.name}`" for item in msgspec.structs.fields(declared))
+        lines.append(f"| `{name}` | {' '.join((declared.__doc__ or '').split())} | {fields} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(reference(), end="")
