@@ -1,0 +1,1 @@
+"""The one SQLite database of a profile: one writer, readers, migrations, backups and repair."""

@@ -1,0 +1,77 @@
+"""What SQLite and the file system report, as errors of the workbench."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from workbench.app.errors import StoreError
+
+_FULL: Final = {sqlite3.SQLITE_FULL}
+_UNWRITABLE: Final = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
+_DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def primary_code(error: sqlite3.Error) -> int:
+    """Return SQLite's primary result code of an error, 1 (SQLITE_ERROR) when it carries none."""
+    # The low byte of an extended code is the primary one: https://sqlite.org/rescode.html
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Tell whether an error says that the database file itself is damaged."""
+    return primary_code(error) in _DAMAGED
+
+
+def is_passing(error: sqlite3.Error) -> bool:
+    """Tell whether an error comes from the disk and may go away: full, read-only or failing."""
+    return primary_code(error) in _FULL | _UNWRITABLE | {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY}
+
+
+def store_error(error: sqlite3.Error, path: Path) -> StoreError:
+    """Return the workbench's error for one of SQLite's.
+
+    Args:
+        error: what SQLite raised.
+        path: the database file, for the message.
+    """
+    code = primary_code(error)
+    if code in _FULL:
+        return StoreError(
+            "full", f"The disk that holds {path} is full.", "Free some space; nothing that was saved is lost."
+        )
+    if code in _UNWRITABLE:
+        return StoreError(
+            "read_only",
+            f"The database {path} cannot be written.",
+            "Make the folder writable, or choose another with --data-dir.",
+        )
+    if code in _DAMAGED:
+        return StoreError("corrupt", f"The database {path} is damaged: {error}.", "Restore a backup.")
+    if code == sqlite3.SQLITE_BUSY:
+        return StoreError("busy", f"The database {path} is in use by another program.", "Try again.")
+    return StoreError("failed", f"The database {path} refused an operation: {error}.")
+
+
+def folder_error(error: OSError, path: Path) -> StoreError:
+    """Return the workbench's error for a file-system failure in the data folder.
+
+    Args:
+        error: what the operating system reported.
+        path: the file or folder that was wanted.
+    """
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreError("full", f"The disk that holds {path} is full.", "Free some space and start again.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StoreError(
+            "read_only",
+            f"The data folder {path} cannot be written: {error.strerror}.",
+            "Make it writable, or choose another with --data-dir.",
+        )
+    return StoreError(
+        "unreadable",
+        f"The data folder {path} cannot be used: {error.strerror or error}.",
+        "Choose another with --data-dir.",
+    )

@@ -1,0 +1,218 @@
+"""The store: the one way to the database, for everything that reads or writes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Self
+
+from workbench.app.errors import StoreError
+from workbench.app.paths import Paths
+from workbench.app.store import backup
+from workbench.app.store.connection import ReaderPool, open_writer
+from workbench.app.store.failures import folder_error, store_error
+from workbench.app.store.lock import ProfileLock
+from workbench.app.store.migrate import newest_version
+from workbench.app.store.prepare import OpenReport, make_folders, prepare
+from workbench.app.store.writer import Row, Statement, Writer
+
+_BACKUP_EVERY: Final = timedelta(hours=24)
+
+Announce = Callable[[str, dict[str, Any]], Awaitable[object]]
+"""Says an event: its name and its payload."""
+
+
+class Store:
+    """One profile's database; made by `Store.open` or `Store.open_to_read`.
+
+    Args:
+        paths: the profile.
+        report: how the database was found.
+        writer: the writer, None when this process only reads.
+        lock: the profile's lock, None when this process only reads.
+    """
+
+    def __init__(
+        self, paths: Paths, report: OpenReport, writer: Writer | None, lock: ProfileLock | None
+    ) -> None:
+        self.paths = paths
+        self.report = report
+        self._writer = writer
+        self._lock = lock
+        self._readers = ReaderPool(paths.database)
+        self._announce: Announce | None = None
+
+    @classmethod
+    async def open(cls, paths: Paths, *, wait_for_disk: bool = False) -> Self:
+        """Lock the profile, check, repair and migrate its database, and open it for writing.
+
+        Args:
+            paths: the profile; its folders are made when missing.
+            wait_for_disk: see `Writer`.
+
+        Raises:
+            StoreError: the profile is in use, unreadable, unwritable, full or newer than this program.
+        """
+        await asyncio.to_thread(make_folders, paths)
+        lock = ProfileLock(paths.lock_file)
+        clean = await asyncio.to_thread(lock.acquire)
+        try:
+            report = await asyncio.to_thread(prepare, paths, clean=clean)
+            connection = await open_writer(paths.database)
+        except sqlite3.Error as error:
+            lock.release(clean=clean)
+            raise store_error(error, paths.database) from error
+        except BaseException:
+            lock.release(clean=clean)
+            raise
+        store = cls(paths, report, None, lock)
+        store._writer = Writer(
+            connection, paths.database, wait_for_disk=wait_for_disk, on_disk=store._tell_of_disk
+        )
+        return store
+
+    @classmethod
+    async def open_to_read(cls, paths: Paths) -> Self:
+        """Open a database that another process may be writing; writing raises.
+
+        Raises:
+            StoreError: there is no database yet, or its layout is not this program's.
+        """
+        store = cls(paths, OpenReport(clean=True), None, None)
+        if not await asyncio.to_thread(paths.database.exists):
+            raise StoreError(
+                "unreadable", f"There is no database in {paths.data_dir} yet.", "Start workbench there once."
+            )
+        try:
+            version = (await store.read("PRAGMA user_version"))[0][0]
+        except BaseException:
+            await store.close()
+            raise
+        if version != newest_version():
+            await store.close()
+            raise StoreError(
+                "newer" if version > newest_version() else "unreadable",
+                f"The database {paths.database} has layout {version}; this program reads {newest_version()}.",
+                "Use one version of workbench with a profile.",
+            )
+        return store
+
+    @property
+    def writable(self) -> bool:
+        """Whether this process may write the profile."""
+        return self._writer is not None
+
+    @property
+    def read_only_reason(self) -> str | None:
+        """Why writes are waiting for the disk, or None while it takes them."""
+        return self._writer.read_only_reason if self._writer is not None else None
+
+    def announce_by(self, announce: Announce) -> None:
+        """Say changes of the disk's state, and backups, through `announce` from now on."""
+        self._announce = announce
+
+    async def write(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Run one statement, committed and synced; return its rows (RETURNING).
+
+        Raises:
+            StoreError: it was not kept.
+        """
+        return await self._open_writer().write([(sql, parameters)])
+
+    async def write_all(self, statements: Sequence[Statement]) -> list[Row]:
+        """Run statements as one unit: all are committed and synced, or none.
+
+        Returns:
+            The rows of the last statement.
+
+        Raises:
+            StoreError: nothing was kept.
+        """
+        return await self._open_writer().write(statements)
+
+    async def append(self, insert: str, rows: Sequence[Row]) -> None:
+        """Commit rows of telemetry, without a sync of their own.
+
+        Args:
+            insert: the statement up to its VALUES, as in `INSERT INTO events (seq, id)`.
+            rows: one tuple of values a row.
+
+        Raises:
+            StoreError: the rows were not kept.
+        """
+        await self._open_writer().append(insert, rows)
+
+    async def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Run a query and return its rows; cancelling the caller interrupts it.
+
+        Raises:
+            StoreError: the query failed.
+        """
+        try:
+            return await self._readers.query(sql, parameters)
+        except sqlite3.Error as error:
+            raise store_error(error, self.paths.database) from error
+
+    async def back_up(self, reason: str = "manual") -> Path:
+        """Write a checked copy of the database beside the others and return its path.
+
+        Raises:
+            StoreError: the copy could not be made.
+        """
+        try:
+            path = await asyncio.to_thread(backup.back_up, self.paths.database, self.paths.backups, reason)
+        except sqlite3.Error as error:
+            raise store_error(error, self.paths.database) from error
+        except OSError as error:
+            raise folder_error(error, self.paths.backups) from error
+        if self._announce is not None:
+            await self._announce("core:store:backed_up", {"path": str(path), "reason": reason})
+        return path
+
+    async def back_up_if_due(self) -> Path | None:
+        """Write the daily copy when the newest one is a day old; None when it is not due."""
+        copies = await asyncio.to_thread(backup.backups, self.paths.backups)
+        if copies:
+            age = datetime.now(UTC).timestamp() - (await asyncio.to_thread(copies[0].stat)).st_mtime
+            if age < _BACKUP_EVERY.total_seconds():
+                return None
+        return await self.back_up("daily")
+
+    async def check(self) -> str | None:
+        """Return what a quick check finds wrong with the database, or None."""
+        found = (await self.read("PRAGMA quick_check(1)"))[0][0]
+        return None if found == "ok" else str(found)
+
+    async def close(self) -> None:
+        """Commit what waits, close every connection and give the lock back. Safe to call twice."""
+        clean = False
+        try:
+            await self._readers.close()
+            if self._writer is not None:
+                await self._writer.close()
+            clean = True
+        finally:
+            if self._lock is not None:
+                self._lock.release(clean=clean)
+
+    def _open_writer(self) -> Writer:
+        if self._writer is None:
+            raise StoreError(
+                "read_only",
+                f"The profile {self.paths.data_dir} is open for reading only.",
+                "Close the other workbench that has it open.",
+            )
+        return self._writer
+
+    async def _tell_of_disk(self, reason: str | None, waited: float) -> None:
+        if self._announce is None:
+            return
+        with contextlib.suppress(asyncio.CancelledError):
+            if reason is None:
+                await self._announce("core:store:recovered", {"waited_ms": waited * 1000})
+            else:
+                await self._announce("core:store:read_only", {"reason": reason})
