@@ -57,6 +57,10 @@ class EventBus:
         """The open subscriptions, oldest first, for panes that show their counters."""
         return tuple(self._subscriptions)
 
+    def continue_from(self, last_seq: int) -> None:
+        """Number the next event after `last_seq`, the log's newest; call it before anything is published."""
+        self._next_seq = last_seq + 1
+
     def subscribe(
         self,
         pattern: str = "*",

@@ -1,0 +1,135 @@
+"""The chat: send, edit, regenerate, continue and stop; one turn at a time in each session."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from workbench.app.chat.parts import Part
+from workbench.app.chat.turn import Turn, TurnServices
+from workbench.app.errors import SessionError, TurnError, UsageError
+from workbench.app.events.ids import new_id
+from workbench.app.sessions.session import Message
+from workbench.app.sessions.sessions import Sessions
+
+
+class Chat:
+    """Runs turns.
+
+    Args:
+        sessions: the profile's sessions.
+        services: what turns work with.
+    """
+
+    def __init__(self, sessions: Sessions, services: TurnServices) -> None:
+        self._sessions = sessions
+        self._services = services
+        self._running: dict[str, Turn | None] = {}
+
+    def is_running(self, session_id: str) -> bool:
+        """Tell whether a turn runs in a session."""
+        return session_id in self._running
+
+    def stop(self, session_id: str) -> bool:
+        """End the turn that runs in a session, keeping what has arrived; False when none runs."""
+        turn = self._running.get(session_id)
+        if turn is None:
+            return False
+        turn.stop()
+        return True
+
+    async def send(self, session_id: str, text: str) -> AsyncGenerator[Part]:
+        """Store a message at the end of the session's shown branch and answer it.
+
+        Yields:
+            The turn's parts; the last is `ReplyFinished` or `ReplyFailed`.
+
+        Raises:
+            SessionError: there is no such session.
+            TurnError: `turn.busy`.
+            UsageError: the text is empty.
+            StoreError: the message could not be kept.
+        """
+        session = await self._sessions.get(session_id)
+        async with aclosing(self._ask(session.id, session.head_id, text)) as run:
+            async for part in run:
+                yield part
+
+    async def edit(self, message_id: str, text: str) -> AsyncGenerator[Part]:
+        """Send another text in the place of a user's message, as a new branch; see `send`."""
+        message = await self._services.messages.get(message_id)
+        if message.role != "user":
+            raise SessionError("bad_request", "Only your own messages can be edited.", "Choose one of yours.")
+        async with aclosing(self._ask(message.session_id, message.parent_id, text)) as run:
+            async for part in run:
+                yield part
+
+    async def regenerate(self, message_id: str) -> AsyncGenerator[Part]:
+        """Answer again, as a new branch, what a reply answers (or a user's message itself); see `send`."""
+        question, _ = await self._question_of(message_id)
+        async with aclosing(self._answer(question)) as run:
+            async for part in run:
+                yield part
+
+    async def resume(self, message_id: str) -> AsyncGenerator[Part]:
+        """Continue a reply that was cut off, as a new branch that begins with its text; see `send`."""
+        question, reply = await self._question_of(message_id)
+        if reply is not None and reply.status not in ("interrupted", "cancelled"):
+            raise SessionError("bad_request", "That reply was not cut off.", "Regenerate it instead.")
+        async with aclosing(self._answer(question, reply.text if reply else "")) as run:
+            async for part in run:
+                yield part
+
+    async def _question_of(self, message_id: str) -> tuple[Message, Message | None]:
+        """Return the user's message that a message is or answers, and the reply if it is one."""
+        message = await self._services.messages.get(message_id)
+        if message.role == "user":
+            return message, None
+        if message.role != "assistant" or message.parent_id is None:
+            raise SessionError("bad_request", "Only replies can be made again.", "Choose a reply.")
+        return await self._services.messages.get(message.parent_id), message
+
+    async def _ask(self, session_id: str, parent_id: str | None, text: str) -> AsyncGenerator[Part]:
+        if not text.strip():
+            raise UsageError("bad_input", "The message is empty.", "Write something.")
+        self._reserve(session_id)
+        try:
+            correlation_id = new_id()
+            # Lone surrogates (from undecodable input) cannot be stored or sent.
+            clean = text.encode("utf-8", "replace").decode()
+            message = await self._services.messages.add(
+                session_id, parent_id, "user", clean, correlation_id
+            )
+            async with aclosing(self._run(message, correlation_id, "")) as run:
+                async for part in run:
+                    yield part
+        finally:
+            self._running.pop(session_id, None)
+
+    async def _answer(self, question: Message, prefix: str = "") -> AsyncGenerator[Part]:
+        self._reserve(question.session_id)
+        try:
+            async with aclosing(self._run(question, new_id(), prefix)) as run:
+                async for part in run:
+                    yield part
+        finally:
+            self._running.pop(question.session_id, None)
+
+    async def _run(self, message: Message, correlation_id: str, prefix: str) -> AsyncGenerator[Part]:
+        event = await self._services.bus.emit(
+            "core:chat:message_received",
+            {"message_id": message.id, "characters": len(message.text)},
+            source="chat",
+            session_id=message.session_id,
+            correlation_id=correlation_id,
+        )
+        turn = Turn(self._services, message, correlation_id, event.id, prefix)
+        self._running[message.session_id] = turn
+        async with aclosing(turn.run()) as run:
+            async for part in run:
+                yield part
+
+    def _reserve(self, session_id: str) -> None:
+        if session_id in self._running:
+            raise TurnError("busy", "This session is still answering.", "Wait, or stop the reply first.")
+        self._running[session_id] = None

@@ -1,0 +1,264 @@
+"""The models of a profile: list them, choose one, and have the chosen one ready in its worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Final
+
+import msgspec
+
+from workbench.app.config.settings import Settings
+from workbench.app.errors import ModelError, WorkbenchError
+from workbench.app.events.bus import EventBus
+from workbench.app.models.find import ModelFile, find_models, resolve_model
+from workbench.app.models.profile import ModelProfile, Sampling, read_profile
+from workbench.app.paths import Paths
+from workbench.app.workers.supervisor import Supervisor
+from workbench.app.workers.worker import Worker
+
+WORKER: Final = "llm"
+_COUNT_SECONDS: Final = 60.0
+
+
+class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that is ready to answer.
+
+    Args:
+        file: the file.
+        profile: how it wants to be used.
+        context: tokens of context of each conversation.
+        load_ms: time that loading took, in milliseconds.
+    """
+
+    file: ModelFile
+    profile: ModelProfile
+    context: int
+    load_ms: float
+
+
+class LoadProgress(msgspec.Struct, frozen=True):
+    """A model is being loaded; `fraction` goes from 0 to 1."""
+
+    model: str
+    fraction: float
+
+
+class Generation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model is asked to write.
+
+    Args:
+        conversation: id under which the worker keeps what it has read, so that it need not read it again.
+        messages: role and content of each message.
+        sampling: how words are chosen.
+        max_tokens: longest reply, None for as long as the context allows.
+        prefix: text that the reply begins with, when one is continued.
+        stop: texts at which the reply ends.
+        schema: a JSON schema that the reply must fit.
+        grammar: a GBNF grammar that the reply must fit.
+    """
+
+    conversation: str
+    messages: Sequence[Mapping[str, str]]
+    sampling: Sampling
+    max_tokens: int | None = None
+    prefix: str = ""
+    stop: Sequence[str] = ()
+    schema: Mapping[str, Any] | None = None
+    grammar: str | None = None
+
+
+class GeneratedText(msgspec.Struct, frozen=True):
+    """More text; `tokens` counts the tokens so far."""
+
+    text: str
+    tokens: int
+
+
+class GenerationEnd(msgspec.Struct, frozen=True):
+    """The end of a generation; `reason` is stop, length, context or cancelled."""
+
+    reason: str
+    usage: dict[str, Any]
+
+
+class Models:
+    """Chooses models and talks to the worker that runs them.
+
+    Args:
+        settings: the settings in force.
+        paths: the profile.
+        supervisor: owns the worker called `llm`.
+        bus: where loading is told.
+    """
+
+    def __init__(self, settings: Settings, paths: Paths, supervisor: Supervisor, bus: EventBus) -> None:
+        self._settings = settings
+        self._paths = paths
+        self._supervisor = supervisor
+        self._bus = bus
+        self._name = settings.model.name
+        self._loaded: LoadedModel | None = None
+        self._loading = asyncio.Lock()
+
+    @property
+    def name(self) -> str:
+        """The name of the chosen model."""
+        return self._name
+
+    @property
+    def loaded(self) -> LoadedModel | None:
+        """The model that was loaded last, None before the first and after a failure."""
+        return self._loaded
+
+    @property
+    def worker(self) -> Worker:
+        """The worker that runs the model."""
+        return self._supervisor.get(WORKER)
+
+    async def list(self) -> list[ModelFile]:
+        """Return every model that can be chosen, the built-in guide first."""
+        return await asyncio.to_thread(find_models, self._settings.model, self._paths)
+
+    async def resolve(self, name: str) -> ModelFile:
+        """Return the model that a name or path stands for.
+
+        Raises:
+            ModelError: `model.not_found`.
+        """
+        return await asyncio.to_thread(resolve_model, name, self._settings.model, self._paths)
+
+    async def use(self, name: str) -> LoadedModel:
+        """Load another model and choose it; the choice stays as it was when that fails.
+
+        Raises:
+            ModelError: it cannot be found or loaded.
+            WorkerError: the worker failed.
+        """
+        async with aclosing(self.load(name)) as steps:
+            async for step in steps:
+                if isinstance(step, LoadedModel):
+                    self._name = name
+                    return step
+        raise ModelError("load_failed", f"Loading {name} ended without an answer.")
+
+    async def load(self, name: str | None = None) -> AsyncGenerator[LoadProgress | LoadedModel]:
+        """Have a model ready, the chosen one when no name is given; costs little when it already is.
+
+        Yields:
+            `LoadProgress` while the worker loads, then one `LoadedModel`.
+
+        Raises:
+            ModelError: it cannot be found or loaded.
+            WorkerError: the worker failed.
+        """
+        async with self._loading:
+            file = await self.resolve(name or self._name)
+            profile = await asyncio.to_thread(read_profile, file.path)
+            fresh = self._loaded is None or self._loaded.file.path != file.path
+            if fresh:
+                await self._tell("loading", {"name": file.name, "path": str(file.path)})
+            try:
+                async with aclosing(self._request_load(file)) as answers:
+                    async for answer in answers:
+                        if "result" not in answer:
+                            yield LoadProgress(file.name, float(answer.get("progress", 0.0)))
+                            continue
+                        loaded = _loaded(file, profile, answer["result"]["model"])
+            except WorkbenchError as error:
+                self._loaded = None
+                facts = {"name": file.name, "code": error.code, "message": error.message}
+                await self._tell("failed", facts)
+                raise
+            if fresh or loaded.load_ms != getattr(self._loaded, "load_ms", None):
+                await self._tell(
+                    "loaded",
+                    {
+                        "name": file.name,
+                        "path": str(file.path),
+                        "context": loaded.context,
+                        "load_ms": loaded.load_ms,
+                    },
+                )
+            self._loaded = loaded
+        yield loaded
+
+    async def count(self, messages: Sequence[Mapping[str, str]], prefix: str = "") -> int:
+        """Return how many tokens a prompt takes, exactly, in the loaded model.
+
+        Raises:
+            ModelError, WorkerError: it could not be counted.
+        """
+        answer = await self.worker.request(
+            "count", {"messages": list(messages), "prefix": prefix}, timeout=_COUNT_SECONDS
+        )
+        return int(answer["tokens"])
+
+    async def generate(
+        self, generation: Generation, *, session_id: str | None = None, correlation_id: str | None = None
+    ) -> AsyncGenerator[GeneratedText | GenerationEnd]:
+        """Let the loaded model write; closing the iterator stops it.
+
+        Yields:
+            `GeneratedText` as it comes, then one `GenerationEnd`.
+
+        Raises:
+            ModelError: the request cannot be done.
+            WorkerError: the worker failed; what was yielded before stays valid.
+        """
+        answers = self.worker.stream(
+            "generate", _params(generation), session_id=session_id, correlation_id=correlation_id
+        )
+        async with aclosing(answers):
+            async for answer in answers:
+                if "result" in answer:
+                    yield GenerationEnd(answer["result"]["reason"], answer["result"]["usage"])
+                else:
+                    yield GeneratedText(answer["text"], answer["tokens"])
+
+    async def forget(self, conversation: str) -> None:
+        """Let the worker drop what it keeps of a conversation; does nothing when it does not run."""
+        if self.worker.pid is not None:
+            await self.worker.request("forget", {"conversation": conversation}, timeout=_COUNT_SECONDS)
+
+    def _request_load(self, file: ModelFile) -> AsyncGenerator[dict[str, Any]]:
+        options = self._settings.model
+        return self.worker.stream(
+            "load",
+            {
+                "path": str(file.path),
+                "context": options.context,
+                "threads": options.threads,
+                "slots": options.slots,
+                "batch": options.batch,
+                "template": options.template or None,
+            },
+            timeout_first=options.load_timeout,
+        )
+
+    async def _tell(self, what: str, facts: dict[str, Any]) -> None:
+        await self._bus.emit(f"core:model:{what}", facts, source="models")
+
+
+def _loaded(file: ModelFile, profile: ModelProfile, facts: Mapping[str, Any]) -> LoadedModel:
+    return LoadedModel(
+        file=file, profile=profile, context=int(facts["context"]), load_ms=float(facts["load_ms"])
+    )
+
+
+def _params(generation: Generation) -> dict[str, Any]:
+    params = msgspec.to_builtins(generation)
+    return {name: value for name, value in params.items() if value not in (None, "", [], ())}
+
+
+async def last_of(steps: AsyncIterator[LoadProgress | LoadedModel]) -> LoadedModel:
+    """Run a load to its end without looking at its progress and return the model.
+
+    Raises:
+        ModelError, WorkerError: see `Models.load`.
+    """
+    async for step in steps:
+        if isinstance(step, LoadedModel):
+            return step
+    raise ModelError("load_failed", "Loading ended without an answer.")

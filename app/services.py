@@ -1,0 +1,234 @@
+"""The services of a workbench: what each needs, and how it is opened and closed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from workbench.app.chat.chat import Chat
+from workbench.app.chat.turn import TurnServices
+from workbench.app.errors import StoreError, UsageError
+from workbench.app.events.json_lines import JsonLinesLog, RotatingFile
+from workbench.app.events.log import EventLog, forget_old_events, last_seq
+from workbench.app.models.models import WORKER, Models
+from workbench.app.sessions.messages import Messages
+from workbench.app.sessions.sessions import Sessions
+from workbench.app.store.store import Store
+from workbench.app.workers.limits import WorkerLimits
+from workbench.app.workers.process import WorkerSpec, python_argv
+from workbench.app.workers.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from workbench.app.workbench import Workbench
+
+_MEGABYTE: Final = 1024 * 1024
+# Upkeep waits until whoever opened the workbench has had its first answers.
+_UPKEEP_DELAY: Final = 5.0
+
+Opener = Callable[["Workbench"], AbstractAsyncContextManager[Any]]
+
+
+class Service(msgspec.Struct, frozen=True):
+    """One service: the names of those that must be open before it, and what opens and closes it."""
+
+    needs: tuple[str, ...]
+    open: Opener
+
+
+def opening_order(wanted: Iterable[str], services: Mapping[str, Service]) -> list[str]:
+    """Return the wanted services and all that they need, each after those that it needs.
+
+    Raises:
+        UsageError: a service does not exist, or services need each other in a circle; both are named.
+    """
+    order: list[str] = []
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in order:
+            return
+        if name in path:
+            circle = " → ".join((*path[path.index(name) :], name))
+            raise UsageError("bad_option", f"These services need each other: {circle}.")
+        if name not in services:
+            needed = f", which {path[-1]} needs" if path else ""
+            raise UsageError(
+                "bad_option",
+                f"There is no service called {name!r}{needed}.",
+                f"The services are {', '.join(sorted(services))}.",
+            )
+        for need in services[name].needs:
+            visit(need, (*path, name))
+        order.append(name)
+
+    for name in wanted:
+        visit(name, ())
+    return order
+
+
+@asynccontextmanager
+async def _open_store(workbench: Workbench) -> AsyncIterator[Store]:
+    if workbench.read_only:
+        store = await Store.open_to_read(workbench.paths)
+    else:
+        store = await Store.open(workbench.paths, wait_for_disk=workbench.wait_for_disk)
+    try:
+        workbench.bus.continue_from(await last_seq(store))
+        store.announce_by(lambda name, facts: workbench.bus.emit(name, facts, source="store"))
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def _open_log(workbench: Workbench) -> AsyncIterator[EventLog]:
+    log = EventLog(workbench.store, workbench.bus)
+    try:
+        await _tell_of_store(workbench)
+        yield log
+    finally:
+        await log.close()
+
+
+@asynccontextmanager
+async def _open_json_lines(workbench: Workbench) -> AsyncIterator[JsonLinesLog | None]:
+    settings = workbench.settings.events
+    if not settings.json_lines:
+        yield None
+        return
+    file = RotatingFile(
+        workbench.paths.logs / "events.jsonl",
+        settings.json_lines_max_mb * _MEGABYTE,
+        settings.json_lines_keep,
+    )
+    log = JsonLinesLog(workbench.bus, file)
+    try:
+        yield log
+    finally:
+        await log.close()
+
+
+@asynccontextmanager
+async def _open_sessions(workbench: Workbench) -> AsyncIterator[Sessions]:
+    yield Sessions(workbench.store, workbench.bus)
+
+
+@asynccontextmanager
+async def _open_messages(workbench: Workbench) -> AsyncIterator[Messages]:
+    messages = Messages(workbench.store)
+    if workbench.store.writable:
+        workbench.recovered = await messages.recover()
+    for reply in workbench.recovered:
+        await workbench.bus.emit(
+            "core:chat:reply_recovered",
+            {"message_id": reply.id, "characters": len(reply.text)},
+            source="chat",
+            session_id=reply.session_id,
+            correlation_id=reply.correlation_id,
+        )
+    yield messages
+
+
+@asynccontextmanager
+async def _open_workers(workbench: Workbench) -> AsyncIterator[Supervisor]:
+    settings = workbench.settings.workers
+    limits = WorkerLimits(
+        heartbeat_s=settings.heartbeat_s,
+        hung_after_s=settings.hung_after_s,
+        max_requests=settings.queue_limit,
+        restart_limit=settings.restart_limit,
+        restart_window_s=settings.restart_window_s,
+        memory_limit_mb=settings.memory_limit_mb,
+    )
+    supervisor = Supervisor(workbench.bus, limits)
+    supervisor.add(
+        WorkerSpec(
+            name=WORKER,
+            argv=python_argv("workbench.app.workers.llm"),
+            env={},
+            log_file=workbench.paths.logs / "worker-llm.log",
+        )
+    )
+    try:
+        yield supervisor
+    finally:
+        await supervisor.close()
+
+
+@asynccontextmanager
+async def _open_models(workbench: Workbench) -> AsyncIterator[Models]:
+    yield Models(workbench.settings, workbench.paths, workbench.workers, workbench.bus)
+
+
+@asynccontextmanager
+async def _open_chat(workbench: Workbench) -> AsyncIterator[Chat]:
+    services = TurnServices(workbench.messages, workbench.models, workbench.bus, workbench.settings)
+    yield Chat(workbench.sessions, services)
+
+
+@asynccontextmanager
+async def _open_upkeep(workbench: Workbench) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(_keep_up(workbench), name="upkeep")
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _keep_up(workbench: Workbench) -> None:
+    """Forget old events and make the daily backup, once a run."""
+    await asyncio.sleep(_UPKEEP_DELAY)
+    settings = workbench.settings.events
+    try:
+        await forget_old_events(
+            workbench.store, keep_days=settings.keep_days, keep_rows=settings.keep_rows
+        )
+        await workbench.store.back_up_if_due()
+    except StoreError as error:
+        await workbench.notify("warning", error.code, f"Upkeep was not done: {error.message}", error.hint)
+
+
+async def _tell_of_store(workbench: Workbench) -> None:
+    """Say how the database was found; a repair is something that a person must see."""
+    report = workbench.store.report
+    if not workbench.store.writable:
+        return
+    await workbench.bus.emit(
+        "core:store:opened",
+        {"path": str(workbench.paths.database), "schema": report.schema, "clean": report.clean},
+        source="store",
+    )
+    if report.quarantined is None:
+        return
+    await workbench.bus.emit(
+        "core:store:restored",
+        {"quarantined": report.quarantined, "backup": report.restored, "problem": report.problem or ""},
+        source="store",
+    )
+    instead = f"the backup {report.restored}" if report.restored else "an empty database, as there was no backup"
+    await workbench.notify(
+        "error",
+        "store.corrupt",
+        f"The database was damaged ({report.problem}); {instead} took its place.",
+        f"The damaged file is kept as {report.quarantined}.",
+    )
+
+
+SERVICES: Final[dict[str, Service]] = {
+    "store": Service((), _open_store),
+    "log": Service(("store",), _open_log),
+    "json_lines": Service(("store",), _open_json_lines),
+    "sessions": Service(("store", "log"), _open_sessions),
+    "messages": Service(("store", "log"), _open_messages),
+    "workers": Service((), _open_workers),
+    "models": Service(("workers",), _open_models),
+    "chat": Service(("sessions", "messages", "models", "json_lines"), _open_chat),
+    "upkeep": Service(("store", "log"), _open_upkeep),
+}
+"""Every service by name."""

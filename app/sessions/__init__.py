@@ -1,0 +1,1 @@
+"""Conversations: sessions and the tree of messages in each."""
