@@ -139,7 +139,7 @@ async def _open_workers(workbench: Workbench) -> AsyncIterator[Supervisor]:
     limits = WorkerLimits(
         heartbeat_s=settings.heartbeat_s,
         hung_after_s=settings.hung_after_s,
-        max_requests=settings.queue_limit,
+        queue_limit=settings.queue_limit,
         restart_limit=settings.restart_limit,
         restart_window_s=settings.restart_window_s,
         memory_limit_mb=settings.memory_limit_mb,
