@@ -55,7 +55,7 @@ class Worker:
     def __init__(self, spec: WorkerSpec, bus: EventBus, limits: WorkerLimits) -> None:
         self.spec = spec
         self.limits = limits
-        self._announcer = Announcer(bus, f"worker:{spec.name}")
+        self._announcer = Announcer(bus, f"worker.{spec.name}")
         self._life = Life(spec, limits, self._announcer)
         self._numbers = itertools.count(1)
         self._open = 0

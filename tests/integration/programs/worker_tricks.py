@@ -23,6 +23,10 @@ async def echo(request: Request) -> dict[str, Any]:
     return dict(request.params)
 
 
+async def whoami(request: Request) -> dict[str, Any]:
+    return {"pid": os.getpid()}
+
+
 async def count(request: Request) -> dict[str, Any]:
     """Send `n` parts from a thread, `pause` seconds apart, until cancelled."""
     return await asyncio.to_thread(_count, request)
@@ -156,6 +160,7 @@ def main() -> int:
         handler.__name__: handler
         for handler in (
             echo,
+            whoami,
             count,
             print_native,
             fail,
