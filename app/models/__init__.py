@@ -1,0 +1,1 @@
+"""Model files: read and described here without loading them."""

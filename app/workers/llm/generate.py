@@ -1,0 +1,125 @@
+"""One reply, from the request to the account of what it cost."""
+
+from __future__ import annotations
+
+import time
+from threading import Event
+from typing import Literal
+
+import msgspec
+
+from workbench.app.errors import ModelError
+from workbench.app.workers.llm.decode import Written, read_prompt, write_reply
+from workbench.app.workers.llm.model import LoadedModel
+from workbench.app.workers.llm.parts import Emit, PartWriter
+from workbench.app.workers.llm.requests import Generate
+from workbench.app.workers.llm.sampling import choose_seed, sampler_chain
+from workbench.app.workers.llm.schema import checked_grammar, grammar_of_schema
+
+Reason = Literal["stop", "length", "cancelled", "context"]
+"""Why a reply ended: it was complete, `max_tokens` or the context was full, or nobody wants it any more."""
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What a reply cost.
+
+    Args:
+        prompt_tokens: of the prompt.
+        cached_tokens: of those, the ones that did not have to be computed.
+        reply_tokens: that were written, an ending token not counted.
+        prefill_ms: computing the prompt.
+        first_token_ms: from taking up the request to the first token.
+        decode_ms: from there to the end.
+    """
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    reply_tokens: int = 0
+    prefill_ms: float = 0.0
+    first_token_ms: float = 0.0
+    decode_ms: float = 0.0
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """How a reply ended.
+
+    Args:
+        reason: why.
+        text_bytes: of all its parts, as UTF-8.
+        seed: with which it can be drawn again.
+        usage: what it cost.
+    """
+
+    reason: Reason
+    text_bytes: int = 0
+    seed: int = 0
+    usage: Usage = Usage()
+
+
+def generate(loaded: LoadedModel, request: Generate, *, cancelled: Event, emit: Emit) -> Reply:
+    """Write a reply; see `engine.Engine.generate`."""
+    began = time.perf_counter()
+    prompt, room = _prompt_of(loaded, request)
+    seed = choose_seed(request.sampling)
+    writer = PartWriter(emit, [*request.stop, *loaded.stops])
+    grammar = _grammar_of(request)
+    with sampler_chain(
+        request.sampling, loaded.vocabulary, seed=seed, prompt=prompt, grammar=grammar, prefix=request.prefix
+    ) as sampler:
+        slot = loaded.conversations.prepare(request.conversation, prompt)
+        cached = len(slot.tokens)
+        reading = time.perf_counter()
+        whole = read_prompt(loaded, slot, prompt, cancelled)
+        read = time.perf_counter()
+        limit = min(room, request.max_tokens or room)
+        written = Written("cancelled", 0, 0.0)
+        if whole:
+            written = write_reply(loaded, slot, sampler, writer, limit=limit, cancelled=cancelled)
+    writer.close(cut=written.ending != "stop")
+    ended = time.perf_counter()
+    first = written.first or ended
+    usage = Usage(
+        prompt_tokens=len(prompt),
+        cached_tokens=cached,
+        reply_tokens=written.tokens,
+        prefill_ms=_milliseconds(read - reading),
+        first_token_ms=_milliseconds(first - began),
+        decode_ms=_milliseconds(ended - first),
+    )
+    return Reply(_reason(written, room), writer.text_bytes, seed, usage)
+
+
+def _prompt_of(loaded: LoadedModel, request: Generate) -> tuple[list[int], int]:
+    """Return the prompt and how many tokens a reply to it may have."""
+    prompt = loaded.prompts.tokens(request.messages, request.tools, request.prefix)
+    context = loaded.plan.context
+    if not prompt:
+        message = "The model's chat template made an empty prompt of the messages."
+        raise ModelError(
+            "template_failed", message, "Load the model with another template, such as `chatml`."
+        )
+    if len(prompt) >= context:
+        message = (
+            f"The prompt has {len(prompt)} tokens; the model's context of {context} has no room to answer."
+        )
+        hint = "Shorten the conversation, or load the model with a larger context."
+        raise ModelError("prompt_too_long", message, hint, prompt_tokens=len(prompt), context=context)
+    return prompt, context - len(prompt)
+
+
+def _grammar_of(request: Generate) -> str | None:
+    if request.schema is not None and request.grammar is not None:
+        raise ModelError("bad_request", "A reply can follow `schema` or `grammar`, not both.", field="schema")
+    if request.schema is not None:
+        return grammar_of_schema(request.schema)
+    return None if request.grammar is None else checked_grammar(request.grammar)
+
+
+def _reason(written: Written, room: int) -> Reason:
+    if written.ending == "limit":
+        return "context" if written.tokens == room else "length"
+    return written.ending
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 3)

@@ -1,0 +1,123 @@
+"""The glue between the wire and the engine: who may call what, on which thread, in which order.
+
+One thread, the decode thread, loads models and writes replies, one request after the other. What only needs
+the vocabulary runs beside it. The event loop stays free all the time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from workbench.app.errors import ModelError, WorkerError
+from workbench.app.workers.llm.engine import Engine
+from workbench.app.workers.llm.generate import Reply
+from workbench.app.workers.llm.requests import Count, Forget, Generate, LoadOptions, Render, read_request
+from workbench.app.workers.program import Handler, Request
+
+CANCEL_CHECK_S: Final = 0.05
+"""How often a request that waits for its turn looks whether it was cancelled."""
+
+Result = TypeVar("Result")
+
+
+class LlmProgram:
+    """The methods of the `llm` worker."""
+
+    def __init__(self) -> None:
+        self._engine: Engine | None = None
+        self._decode_thread = ThreadPoolExecutor(1, thread_name_prefix="decode")
+
+    def handlers(self) -> dict[str, Handler]:
+        """Return the handler of each method."""
+        return {
+            "load": self._load,
+            "generate": self._generate,
+            "count": self._count,
+            "render": self._render,
+            "forget": self._forget,
+            "unload": self._unload,
+            "info": self._info,
+        }
+
+    def close(self) -> None:
+        """Free the model; no request may be open any more."""
+        self._decode_thread.shutdown()
+        if self._engine is not None:
+            self._engine.unload()
+
+    async def _load(self, request: Request) -> dict[str, Any]:
+        options = read_request(request.params, LoadOptions)
+
+        def work() -> dict[str, Any]:
+            self._engine = self._engine or Engine()
+            info = self._engine.load(
+                options,
+                cancelled=request.cancelled,
+                progress=lambda share: request.send_part({"progress": share}),
+            )
+            return {"model": msgspec.to_builtins(info)}
+
+        result = await self._in_turn(request, work)
+        if result is None:
+            raise WorkerError("cancelled", "Loading the model was cancelled.")
+        return result
+
+    async def _generate(self, request: Request) -> dict[str, Any]:
+        wanted = read_request(request.params, Generate)
+
+        def work() -> Reply:
+            return self._ready().generate(
+                wanted,
+                cancelled=request.cancelled,
+                emit=lambda text, tokens: request.send_part({"text": text, "tokens": tokens}),
+            )
+
+        reply = await self._in_turn(request, work)
+        return dict(msgspec.to_builtins(reply or Reply("cancelled")))
+
+    async def _count(self, request: Request) -> dict[str, Any]:
+        wanted = read_request(request.params, Count)
+        return {"tokens": await asyncio.to_thread(self._ready().count, wanted)}
+
+    async def _render(self, request: Request) -> dict[str, Any]:
+        wanted = read_request(request.params, Render)
+        return {"prompt": await asyncio.to_thread(self._ready().render, wanted)}
+
+    async def _forget(self, request: Request) -> dict[str, Any]:
+        wanted = read_request(request.params, Forget)
+        if self._engine is not None:
+            engine = self._engine
+            await self._in_turn(request, lambda: engine.forget(wanted.conversation))
+        return {}
+
+    async def _unload(self, request: Request) -> dict[str, Any]:
+        if self._engine is not None:
+            await self._in_turn(request, self._engine.unload)
+        return {}
+
+    async def _info(self, _: Request) -> dict[str, Any]:
+        engine = self._engine
+        if engine is None:
+            return {"model": None, "conversations": []}
+        conversations = [{"id": name, "tokens": tokens} for name, tokens in engine.conversations()]
+        return {"model": msgspec.to_builtins(engine.info), "conversations": conversations}
+
+    def _ready(self) -> Engine:
+        if self._engine is None:
+            raise ModelError("not_loaded", "No model is loaded.", "Load a model first.")
+        return self._engine
+
+    async def _in_turn(self, request: Request, work: Callable[[], Result]) -> Result | None:
+        """Run something on the decode thread; None when it was cancelled before its turn came."""
+        turn = self._decode_thread.submit(work)
+        done = asyncio.wrap_future(turn)
+        while not (turn.running() or turn.done()):
+            await asyncio.wait([done], timeout=CANCEL_CHECK_S)
+            if request.cancelled.is_set() and turn.cancel():
+                return None
+        return await done
