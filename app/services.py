@@ -186,9 +186,7 @@ async def _keep_up(workbench: Workbench) -> None:
     await asyncio.sleep(_UPKEEP_DELAY)
     settings = workbench.settings.events
     try:
-        await forget_old_events(
-            workbench.store, keep_days=settings.keep_days, keep_rows=settings.keep_rows
-        )
+        await forget_old_events(workbench.store, keep_days=settings.keep_days, keep_rows=settings.keep_rows)
         await workbench.store.back_up_if_due()
     except StoreError as error:
         await workbench.notify("warning", error.code, f"Upkeep was not done: {error.message}", error.hint)
@@ -211,7 +209,8 @@ async def _tell_of_store(workbench: Workbench) -> None:
         {"quarantined": report.quarantined, "backup": report.restored, "problem": report.problem or ""},
         source="store",
     )
-    instead = f"the backup {report.restored}" if report.restored else "an empty database, as there was no backup"
+    nothing = "an empty database, as there was no backup"
+    instead = f"the backup {report.restored}" if report.restored else nothing
     await workbench.notify(
         "error",
         "store.corrupt",

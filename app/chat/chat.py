@@ -97,9 +97,7 @@ class Chat:
             correlation_id = new_id()
             # Lone surrogates (from undecodable input) cannot be stored or sent.
             clean = text.encode("utf-8", "replace").decode()
-            message = await self._services.messages.add(
-                session_id, parent_id, "user", clean, correlation_id
-            )
+            message = await self._services.messages.add(session_id, parent_id, "user", clean, correlation_id)
             async with aclosing(self._run(message, correlation_id, "")) as run:
                 async for part in run:
                     yield part

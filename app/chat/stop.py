@@ -10,7 +10,7 @@ from typing import TypeVar
 Step = TypeVar("Step")
 
 
-class Stopped(Exception):  # noqa: N818 - it is no error
+class Stopped(Exception):
     """The iteration was stopped on request."""
 
 

@@ -94,7 +94,7 @@ class Turn:
                     yield parts.ModelProgress(step.model, step.fraction)
                 else:
                     loaded = step
-        assert loaded is not None  # noqa: S101 - `load` ends with a model or raises
+        assert loaded is not None, "loading ends with a model or raises"
         prompt = await self._build_prompt(loaded)
         yield parts.PromptBuilt(prompt.tokens, loaded.context, len(prompt.messages), prompt.trimmed)
         if prompt.trimmed:
@@ -135,7 +135,7 @@ class Turn:
 
     async def _generate(self, loaded: LoadedModel, prompt: FittedPrompt) -> AsyncGenerator[Part]:
         services, reply = self._services, self._reply
-        assert reply is not None  # noqa: S101 - `_steps` has just made it
+        assert reply is not None, "the reply is begun before it is generated"
         self._recorder = recorder = ReplyRecorder(
             services.messages,
             services.bus,

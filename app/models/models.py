@@ -156,33 +156,23 @@ class Models:
         async with self._loading:
             file = await self.resolve(name or self._name)
             profile = await asyncio.to_thread(read_profile, file.path)
-            fresh = self._loaded is None or self._loaded.file.path != file.path
-            if fresh:
+            if self._loaded is None or self._loaded.file.path != file.path:
                 await self._tell("loading", {"name": file.name, "path": str(file.path)})
             try:
                 async with aclosing(self._request_load(file)) as answers:
                     async for answer in answers:
                         if "result" not in answer:
                             yield LoadProgress(file.name, float(answer.get("progress", 0.0)))
-                            continue
-                        loaded = _loaded(file, profile, answer["result"]["model"])
+                        else:
+                            loaded = _loaded(file, profile, answer["result"]["model"])
+                            await self._tell_if_new(loaded)
+                            self._loaded = loaded
+                            yield loaded
             except WorkbenchError as error:
                 self._loaded = None
                 facts = {"name": file.name, "code": error.code, "message": error.message}
                 await self._tell("failed", facts)
                 raise
-            if fresh or loaded.load_ms != getattr(self._loaded, "load_ms", None):
-                await self._tell(
-                    "loaded",
-                    {
-                        "name": file.name,
-                        "path": str(file.path),
-                        "context": loaded.context,
-                        "load_ms": loaded.load_ms,
-                    },
-                )
-            self._loaded = loaded
-        yield loaded
 
     async def count(self, messages: Sequence[Mapping[str, str]], prefix: str = "") -> int:
         """Return how many tokens a prompt takes, exactly, in the loaded model.
@@ -236,6 +226,18 @@ class Models:
             },
             timeout_first=options.load_timeout,
         )
+
+    async def _tell_if_new(self, loaded: LoadedModel) -> None:
+        """Say that a model was loaded; the worker answers a repeated request with the same figures."""
+        if loaded == self._loaded:
+            return
+        facts = {
+            "name": loaded.file.name,
+            "path": str(loaded.file.path),
+            "context": loaded.context,
+            "load_ms": loaded.load_ms,
+        }
+        await self._tell("loaded", facts)
 
     async def _tell(self, what: str, facts: dict[str, Any]) -> None:
         await self._bus.emit(f"core:model:{what}", facts, source="models")

@@ -15,30 +15,23 @@ from workbench.app.sessions.sessions import UNTITLED, make_title
 from workbench.app.store.store import Store
 from workbench.app.store.writer import Statement
 
-_NAMES: Final = (
-    "id",
-    "session_id",
-    "parent_id",
-    "role",
-    "status",
-    "text",
-    "created",
-    "finished",
-    "model",
-    "correlation_id",
-    "meta",
+_COLUMNS: Final = (
+    "id, session_id, parent_id, role, status, text, created, finished, model, correlation_id, meta"
 )
-_COLUMNS: Final = ", ".join(_NAMES)
-_PATH: Final = f"""
-WITH RECURSIVE path (depth, {_COLUMNS}) AS (
-    SELECT 0, {_COLUMNS} FROM messages WHERE id = ?
-    UNION ALL
-    SELECT depth + 1, {", ".join(f"m.{name}" for name in _NAMES)}
-    FROM messages AS m JOIN path ON m.id = path.parent_id
-    WHERE depth + 1 < ?
+# Only constants become SQL here; every value is a parameter.
+_SELECT: Final = f"SELECT {_COLUMNS} FROM messages"  # noqa: S608
+_INSERT: Final = f"INSERT INTO messages ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_PATH: Final = (
+    "WITH RECURSIVE path (depth, message, parent) AS ("
+    " SELECT 0, id, parent_id FROM messages WHERE id = ?"
+    " UNION ALL SELECT depth + 1, m.id, m.parent_id FROM messages AS m JOIN path ON m.id = path.parent"
+    " WHERE depth + 1 < ?)"
+    f" SELECT {_COLUMNS} FROM path JOIN messages ON id = message ORDER BY depth DESC"
+)  # noqa: S608
+_FINISH: Final = (
+    "UPDATE messages SET text = ?, status = ?, finished = ?, meta = ? WHERE id = ? AND status = 'streaming'"
 )
-SELECT {_COLUMNS} FROM path ORDER BY depth DESC
-"""
+_TOUCH: Final = "UPDATE sessions SET updated = ? WHERE id = (SELECT session_id FROM messages WHERE id = ?)"
 _EVERYTHING: Final = 1_000_000
 
 
@@ -139,20 +132,8 @@ class Messages:
             StoreError: it was not kept.
         """
         now = microseconds(datetime.now(UTC))
-        await self._store.write_all(
-            [
-                (
-                    "UPDATE messages SET text = ?, status = ?, finished = ?, meta = ?"
-                    " WHERE id = ? AND status = 'streaming'",
-                    (text, status, now, msgspec.json.encode(meta).decode(), message_id),
-                ),
-                (
-                    "UPDATE sessions SET updated = ? WHERE id ="
-                    " (SELECT session_id FROM messages WHERE id = ?)",
-                    (now, message_id),
-                ),
-            ]
-        )
+        values = (text, status, now, msgspec.json.encode(meta).decode(), message_id)
+        await self._store.write_all([(_FINISH, values), (_TOUCH, (now, message_id))])
 
     async def get(self, message_id: str) -> Message:
         """Return a message.
@@ -160,7 +141,7 @@ class Messages:
         Raises:
             SessionError: `session.not_found`.
         """
-        rows = await self._store.read(f"SELECT {_COLUMNS} FROM messages WHERE id = ?", (message_id,))
+        rows = await self._store.read(_SELECT + " WHERE id = ?", (message_id,))
         if not rows:
             raise SessionError("not_found", f"There is no message {message_id!r}.")
         return _message(rows[0])
@@ -174,7 +155,7 @@ class Messages:
     async def siblings(self, message: Message) -> list[Message]:
         """Return the versions that stand at a message's place, itself too, oldest first."""
         rows = await self._store.read(
-            f"SELECT {_COLUMNS} FROM messages WHERE session_id = ? AND parent_id IS ? AND role = ? ORDER BY id",
+            _SELECT + " WHERE session_id = ? AND parent_id IS ? AND role = ? ORDER BY id",
             (message.session_id, message.parent_id, message.role),
         )
         return [_message(row) for row in rows]
@@ -208,7 +189,7 @@ class Messages:
         Raises:
             StoreError: the marks were not kept.
         """
-        rows = await self._store.read(f"SELECT {_COLUMNS} FROM messages WHERE status = 'streaming'")
+        rows = await self._store.read(_SELECT + " WHERE status = 'streaming'")
         if rows:
             await self._store.write(
                 "UPDATE messages SET status = 'interrupted', finished = ? WHERE status = 'streaming'",
@@ -234,7 +215,7 @@ def _insert(message: Message) -> list[Statement]:
         msgspec.json.encode(message.meta).decode(),
     )
     return [
-        (f"INSERT INTO messages ({_COLUMNS}) VALUES ({', '.join('?' * len(values))})", values),
+        (_INSERT, values),
         (
             "UPDATE sessions SET head_id = ?, updated = ? WHERE id = ?",
             (message.id, created, message.session_id),

@@ -14,9 +14,9 @@ from workbench.app.store.store import Store
 
 TITLE_LENGTH: Final = 60
 UNTITLED: Final = "New session"
-_COLUMNS: Final = (
-    "id, title, created, updated, head_id, model, draft,"
-    " (SELECT count(*) FROM messages WHERE session_id = sessions.id)"
+_SELECT: Final = (
+    "SELECT id, title, created, updated, head_id, model, draft,"
+    " (SELECT count(*) FROM messages WHERE session_id = sessions.id) FROM sessions"
 )
 
 
@@ -55,10 +55,10 @@ class Sessions:
         Raises:
             SessionError: `session.not_found` or `session.ambiguous`.
         """
-        rows = await self._store.read(f"SELECT {_COLUMNS} FROM sessions WHERE id = ?", (session_id,))
+        rows = await self._store.read(_SELECT + " WHERE id = ?", (session_id,))
         if not rows and len(session_id) >= 4:
             rows = await self._store.read(
-                f"SELECT {_COLUMNS} FROM sessions WHERE substr(id, 1, ?) = ? OR substr(id, -?) = ? LIMIT 2",
+                _SELECT + " WHERE substr(id, 1, ?) = ? OR substr(id, -?) = ? LIMIT 2",
                 (len(session_id), session_id, len(session_id), session_id),
             )
         if not rows:
@@ -67,15 +67,15 @@ class Sessions:
             )
         if len(rows) > 1:
             raise SessionError(
-                "ambiguous", f"More than one session begins or ends with {session_id!r}.", "Write more of the id."
+                "ambiguous",
+                f"More than one session begins or ends with {session_id!r}.",
+                "Write more of the id.",
             )
         return _session(rows[0])
 
     async def list(self, limit: int = 100) -> list[Session]:
         """Return the sessions, newest first, at most `limit`."""
-        rows = await self._store.read(
-            f"SELECT {_COLUMNS} FROM sessions ORDER BY updated DESC, id DESC LIMIT ?", (limit,)
-        )
+        rows = await self._store.read(_SELECT + " ORDER BY updated DESC, id DESC LIMIT ?", (limit,))
         return [_session(row) for row in rows]
 
     async def latest(self) -> Session | None:
@@ -96,9 +96,7 @@ class Sessions:
         session = await self.get(session_id)
         if not title.strip():
             raise SessionError("bad_request", "A session's title cannot be empty.", "Write a title.")
-        await self._store.write(
-            "UPDATE sessions SET title = ? WHERE id = ?", (make_title(title), session.id)
-        )
+        await self._store.write("UPDATE sessions SET title = ? WHERE id = ?", (make_title(title), session.id))
         await self._changed(session.id, "title")
         return await self.get(session.id)
 

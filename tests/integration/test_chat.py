@@ -1,6 +1,8 @@
 """Turns with the real built-in model in its real worker process."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -16,7 +18,7 @@ from workbench.app.chat.parts import (
     TextDelta,
     TurnStarted,
 )
-from workbench.app.errors import SessionError, TurnError, UsageError
+from workbench.app.errors import SessionError, TurnError, UsageError, WorkbenchError
 from workbench.app.events.log import EventQuery, find_events
 from workbench.app.workbench import Workbench
 
@@ -89,7 +91,7 @@ async def test_regenerating_and_editing_add_branches(workbench: Workbench) -> No
     edited = await parts_of(workbench.chat.edit(question.id, "what is a hook?"))
     assert isinstance(edited[-1], ReplyFinished)
     new_path = await workbench.messages.path((await workbench.sessions.get(session.id)).head_id)
-    assert [message.text for message in new_path][0] == "what is a hook?"
+    assert new_path[0].text == "what is a hook?"
     assert (await workbench.messages.get(question.id)).text == "hello"
     assert (await workbench.messages.get(reply.id)).text == reply.text
 
@@ -118,7 +120,7 @@ async def test_stopping_keeps_what_has_arrived_marked_and_it_can_be_continued(ra
     assert len(text_of(more)) > len(reply.text)
 
 
-async def test_closing_or_cancelling_the_caller_stops_the_turn_and_keeps_the_text(rambling: Workbench) -> None:
+async def test_cancelling_the_caller_stops_the_turn_and_keeps_the_text(rambling: Workbench) -> None:
     session = await rambling.sessions.create()
     arrived = asyncio.Event()
 
@@ -160,9 +162,6 @@ async def test_a_killed_worker_costs_only_the_unfinished_words(rambling: Workben
     async for part in rambling.chat.send(session.id, "hello"):
         seen.append(part)
         if isinstance(part, TextDelta) and part.tokens > 3 and rambling.models.worker.pid is not None:
-            import os
-            import signal
-
             os.kill(rambling.models.worker.pid, signal.SIGKILL)
     failed = seen[-1]
     assert isinstance(failed, ReplyFailed)
@@ -234,8 +233,8 @@ async def test_a_bad_model_fails_the_turn_and_the_guide_still_answers(
     path = tmp_path / "bad.gguf"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - the code is what counts
+    with pytest.raises(WorkbenchError) as caught:
         await workbench.models.use(str(path))
-    assert getattr(caught.value, "code", None) == code
+    assert caught.value.code == code
     session = await workbench.sessions.create()
     assert isinstance((await parts_of(workbench.chat.send(session.id, "hello")))[-1], ReplyFinished)

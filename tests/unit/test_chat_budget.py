@@ -1,8 +1,8 @@
 """The token budget: the system prompt and the newest message always stay; the rest is cut at a question."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-import pytest
 
 from workbench.app.chat.budget import fit
 from workbench.app.errors import ModelError
@@ -17,7 +17,8 @@ async def count_words(messages: list[dict[str, str]]) -> int:
 def conversation(lengths: list[int]) -> list[dict[str, str]]:
     roles = ("user", "assistant")
     return [
-        {"role": roles[place % 2], "content": " ".join(["word"] * length)} for place, length in enumerate(lengths)
+        {"role": roles[place % 2], "content": " ".join(["word"] * length)}
+        for place, length in enumerate(lengths)
     ]
 
 
