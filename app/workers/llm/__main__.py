@@ -6,6 +6,10 @@ import logging
 import os
 import sys
 
+from workbench.app.workers.llm.program import LlmProgram
+from workbench.app.workers.program import run_program
+
+# The library reads these when it is loaded, which is later, with the first model.
 _ENVIRONMENT = {
     # A failed assertion in the library ends the process; without this, a debugger runs first, for seconds.
     "GGML_NO_BACKTRACE": "1",
@@ -23,10 +27,6 @@ def main() -> int:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    # Imported here: the library reads its environment when it is loaded.
-    from workbench.app.workers.llm.program import LlmProgram
-    from workbench.app.workers.program import run_program
-
     program = LlmProgram()
     return run_program("llm", program.handlers(), on_stop=program.close)
 

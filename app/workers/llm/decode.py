@@ -13,7 +13,7 @@ from threading import Event
 from typing import Literal, NamedTuple
 
 from workbench.app.errors import WorkerError
-from workbench.app.workers.llm import native
+from workbench.app.workers.llm import native, native_samplers
 from workbench.app.workers.llm.conversations import Slot
 from workbench.app.workers.llm.model import LoadedModel
 from workbench.app.workers.llm.parts import PartWriter
@@ -73,7 +73,7 @@ def read_prompt(loaded: LoadedModel, slot: Slot, prompt: Sequence[int], cancelle
 def write_reply(
     loaded: LoadedModel,
     slot: Slot,
-    sampler: native.Sampler,
+    sampler: native_samplers.Sampler,
     writer: PartWriter,
     *,
     limit: int,
@@ -92,7 +92,7 @@ def write_reply(
     Raises:
         WorkerError: `worker.failed` when the library fails.
     """
-    sample, decode, context = native.sample, native.decode, loaded.context
+    sample, decode, context = native_samplers.sample, native.decode, loaded.context
     ends, pieces, add = loaded.vocabulary.ends, loaded.vocabulary.pieces, writer.add
     stopped, remember, position = cancelled.is_set, slot.tokens.append, len(slot.tokens)
     loaded.batch.fill([0], position, slot.sequence)

@@ -13,10 +13,11 @@ from threading import Event, Lock
 
 from workbench.app.errors import ModelError
 from workbench.app.workers.llm import native
-from workbench.app.workers.llm.generate import Reply, generate
+from workbench.app.workers.llm.generate import generate
 from workbench.app.workers.llm.model import LoadedModel, ModelInfo, load
 from workbench.app.workers.llm.native_log import NativeLog
 from workbench.app.workers.llm.parts import Emit
+from workbench.app.workers.llm.replies import Reply
 from workbench.app.workers.llm.requests import Count, Generate, LoadOptions, Render
 
 

@@ -1,8 +1,9 @@
-"""The one place that touches llama_cpp: its functions with types, and no policy.
+"""llama.cpp's models, contexts, caches and vocabularies: its functions with types, and no policy.
 
-llama_cpp's ctypes functions are typed loosely, so they pass through `Any` here and come out with the types
-that the rest of the program is checked against. The two functions of the hot loop (`decode`, `sample`) are
-the bare ctypes functions: a Python wrapper around them would cost more than all else that the loop does.
+Only this module and `native_samplers` touch llama_cpp. Its ctypes functions are typed loosely, so they pass
+through `Any` here and come out with the types that the rest of the program is checked against. The two
+functions of the hot loop (`decode`, `native_samplers.sample`) are the bare ctypes functions: a Python wrapper
+around them would cost more than all else that the loop does.
 """
 
 from __future__ import annotations
@@ -28,9 +29,6 @@ Vocabulary = NewType("Vocabulary", int)
 Memory = NewType("Memory", int)
 """Address of a context's attention cache; lives as long as the context."""
 
-Sampler = NewType("Sampler", object)
-"""A sampler, or a chain of them."""
-
 DECODED: Final = 0
 NO_ROOM: Final = 1
 ABORTED: Final = 2
@@ -44,19 +42,21 @@ def start() -> None:
     _c.llama_backend_init()
 
 
-def set_log(callback: Callable[[int, bytes, Any], None]) -> object:
-    """Send everything that the library says to a function instead of stderr.
+def set_log(callback: Callable[[int, bytes, Any], None]) -> None:
+    """Send everything that the library says to a function instead of stderr, from now on.
 
     Args:
         callback: gets level (1 debug, 2 information, 3 warning, 4 error, 5 goes on with the last line), text
             and a pointer to ignore. It is called on whichever thread uses the library.
-
-    Returns:
-        What must be kept alive as long as the callback may be called.
     """
+    global _log_callback
     wrapped: object = _c.llama_log_callback(callback)
     _c.llama_log_set(wrapped, None)
-    return wrapped
+    _log_callback = wrapped
+
+
+_log_callback: object = None
+"""Kept because the library may call it as long as the process lives, and ctypes does not keep it."""
 
 
 # Models
@@ -265,6 +265,13 @@ def eos(vocabulary: Vocabulary) -> int:
     return int(_c.llama_vocab_eos(vocabulary))
 
 
+def named_ends(vocabulary: Vocabulary) -> list[int]:
+    """Return the tokens that the model file itself names as ones that end something."""
+    ask = (_c.llama_vocab_eos, _c.llama_vocab_eot, _c.llama_vocab_fim_pad, _c.llama_vocab_fim_rep)
+    named = [int(function(vocabulary)) for function in (*ask, _c.llama_vocab_fim_sep)]
+    return [token for token in named if token >= 0]
+
+
 def adds_bos(vocabulary: Vocabulary) -> bool:
     """Whether the model expects every text to begin with `bos`."""
     return bool(_c.llama_vocab_get_add_bos(vocabulary))
@@ -299,79 +306,3 @@ def piece(vocabulary: Vocabulary, token: int) -> bytes:
         if count >= 0:
             return buffer.raw[:count]
         size = -count
-
-
-# Samplers
-
-
-def new_chain() -> Sampler:
-    """Make an empty chain of samplers, which `free_sampler` must free with all that was added to it."""
-    return Sampler(_c.llama_sampler_chain_init(_c.llama_sampler_chain_default_params()))
-
-
-def add(chain: Sampler, sampler: Sampler) -> None:
-    """Put a sampler at the end of a chain, which then owns it."""
-    _c.llama_sampler_chain_add(chain, sampler)
-
-
-def free_sampler(sampler: Sampler) -> None:
-    """Free a sampler that no chain owns, or a chain."""
-    _c.llama_sampler_free(sampler)
-
-
-def greedy() -> Sampler:
-    """Take the most likely token."""
-    return Sampler(_c.llama_sampler_init_greedy())
-
-
-def draw(seed: int) -> Sampler:
-    """Draw a token by its probability."""
-    return Sampler(_c.llama_sampler_init_dist(seed))
-
-
-def temperature(value: float) -> Sampler:
-    """Flatten (above 1) or sharpen (below 1) the probabilities."""
-    return Sampler(_c.llama_sampler_init_temp(value))
-
-
-def top_k(count: int) -> Sampler:
-    """Keep the most likely tokens."""
-    return Sampler(_c.llama_sampler_init_top_k(count))
-
-
-def top_p(share: float) -> Sampler:
-    """Keep the most likely tokens that together have this probability."""
-    return Sampler(_c.llama_sampler_init_top_p(share, 1))
-
-
-def min_p(share: float) -> Sampler:
-    """Keep the tokens that have at least this share of the likeliest one's probability."""
-    return Sampler(_c.llama_sampler_init_min_p(share, 1))
-
-
-def repeat_penalty(vocabulary: Vocabulary, last: int, factor: float) -> Sampler:
-    """Make the tokens that stand among the last ones less likely."""
-    return Sampler(_c.llama_sampler_init_penalties(vocabulary_size(vocabulary), last, factor, 0.0, 0.0))
-
-
-def grammar(vocabulary: Vocabulary, text: str) -> Sampler | None:
-    """Keep the tokens that a grammar allows next; None when the grammar (GBNF, rule `root`) is not valid."""
-    sampler = _c.llama_sampler_init_grammar(vocabulary, text.encode(), b"root")
-    return Sampler(sampler) if sampler else None
-
-
-def accept(sampler: Sampler, token: int) -> None:
-    """Tell a sampler that a token has come; a grammar must allow it, or the process ends (see `allows`)."""
-    _c.llama_sampler_accept(sampler, token)
-
-
-def allows(sampler: Sampler, token: int) -> bool:
-    """Whether a grammar allows a token next."""
-    candidate = _c.llama_token_data(token, 0.0, 0.0)
-    candidates = _c.llama_token_data_array(ctypes.pointer(candidate), 1, -1, False)
-    _c.llama_sampler_apply(sampler, ctypes.byref(candidates))
-    return bool(candidate.logit > float("-inf"))
-
-
-sample: Final[Callable[[Sampler, Context, int], int]] = _c.llama_sampler_sample
-"""Choose the next token from the scores of a row of the last batch (-1: the last one), and accept it."""

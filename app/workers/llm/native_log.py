@@ -27,7 +27,7 @@ class NativeLog:
         self._problems: deque[str] = deque(maxlen=KEPT_LINES)
         self._level = logging.INFO
         self._line = ""
-        self._keep_alive = native.set_log(self._take)
+        native.set_log(self._take)
 
     def clear(self) -> None:
         """Forget the kept lines, before something that `explain` may have to explain."""

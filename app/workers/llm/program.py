@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
 from workbench.app.errors import ModelError, WorkerError
-from workbench.app.workers.llm.engine import Engine
-from workbench.app.workers.llm.generate import Reply
+from workbench.app.workers.llm.replies import Reply
 from workbench.app.workers.llm.requests import Count, Forget, Generate, LoadOptions, Render, read_request
 from workbench.app.workers.program import Handler, Request
+
+if TYPE_CHECKING:
+    from workbench.app.workers.llm.engine import Engine
 
 CANCEL_CHECK_S: Final = 0.05
 """How often a request that waits for its turn looks whether it was cancelled."""
@@ -54,8 +56,7 @@ class LlmProgram:
         options = read_request(request.params, LoadOptions)
 
         def work() -> dict[str, Any]:
-            self._engine = self._engine or Engine()
-            info = self._engine.load(
+            info = self._started().load(
                 options,
                 cancelled=request.cancelled,
                 progress=lambda share: request.send_part({"progress": share}),
@@ -106,6 +107,14 @@ class LlmProgram:
             return {"model": None, "conversations": []}
         conversations = [{"id": name, "tokens": tokens} for name, tokens in engine.conversations()]
         return {"model": msgspec.to_builtins(engine.info), "conversations": conversations}
+
+    def _started(self) -> Engine:
+        """Return the engine; on the decode thread, with the first model, for the library takes its time."""
+        from workbench.app.workers.llm.engine import Engine
+
+        if self._engine is None:
+            self._engine = Engine()
+        return self._engine
 
     def _ready(self) -> Engine:
         if self._engine is None:

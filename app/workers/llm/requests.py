@@ -16,8 +16,7 @@ Stop = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 MAX_STOPS: Final = 16
 MAX_CONTEXT: Final = 4 * 1024 * 1024
-MAX_SEED: Final = 2**32 - 2
-"""The largest seed; llama.cpp takes the number after it for 'choose one'."""
+MAX_SEED: Final = 2**32 - 1
 
 
 class Sampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from workbench.app.errors import ModelError
-from workbench.app.workers.llm import native
+from workbench.app.workers.llm import native_samplers as native
 from workbench.app.workers.llm.requests import MAX_SEED, Sampling
 from workbench.app.workers.llm.vocabulary import Vocabulary
 

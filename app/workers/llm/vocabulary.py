@@ -22,9 +22,11 @@ class Vocabulary:
     def __init__(self, address: native.Vocabulary) -> None:
         self.address = address
         self.size = native.vocabulary_size(address)
-        tokens = range(self.size)
-        self.ends = frozenset(token for token in tokens if native.ends_generation(address, token))
-        controls = [token for token in tokens if native.is_control(address, token)]
+        # A large vocabulary has 250,000 tokens, so each is asked one question only: ending tokens are control
+        # tokens, or named as special ones by the file.
+        controls = [token for token in range(self.size) if native.is_control(address, token)]
+        candidates = {*controls, *native.named_ends(address)}
+        self.ends = frozenset(token for token in candidates if native.ends_generation(address, token))
         self.controls = {text: token for token in controls if (text := native.token_text(address, token))}
         self.pieces = _Pieces(address)
         self._bos = native.bos(address)
