@@ -352,6 +352,7 @@ def wait(child: subprocess.Popen[bytes], started: float) -> int:
 
 
 def stop(child: subprocess.Popen[bytes]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave compilers behind
     for number in (signal.SIGINT, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, number)
@@ -390,8 +391,9 @@ FAILURES = {
         "the model library could not be compiled; check that the compiler and CMake are recent "
         "(Debian, as root: apt install build-essential cmake)"
     ),
+    r"from versions: none": "the package index could not be reached or is not a whole one; check the network",
     r"No matching distribution found|Could not find a version": (
-        "the package index does not offer a package of the lock file for this Python and machine"
+        "the package index lacks a locked package for this Python and machine; set PYTHON to another one"
     ),
 }
 """What pip prints when it fails, and the sentence for it; the first that fits is taken."""
