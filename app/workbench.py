@@ -11,9 +11,10 @@ from typing import Any, Self
 
 from workbench import __version__
 from workbench.app.chat.chat import Chat
-from workbench.app.config.load import LoadedSettings, load_settings
+from workbench.app.config.changes import takes_effect_at_once, with_value
+from workbench.app.config.load import LoadedSettings, load_settings, parse_value
 from workbench.app.config.settings import Settings
-from workbench.app.errors import UsageError
+from workbench.app.errors import SettingsError, UsageError
 from workbench.app.events.bus import EventBus
 from workbench.app.events.log import EventLog
 from workbench.app.models.models import Models
@@ -160,6 +161,33 @@ class Workbench:
                 "bad_option", f"The service {name!r} is not open.", "Add it to Workbench.open(services=…)."
             )
         return self._services[name]
+
+    async def change_setting(self, key: str, text: str, origin: str) -> None:
+        """Let everything that is open work with another value of a setting from now on.
+
+        Args:
+            key: the dotted name.
+            text: the value as text, as for `--set`.
+            origin: where it is said, for errors and `origins`.
+
+        Raises:
+            SettingsError: the name or value is wrong, or the setting takes effect only at the start.
+        """
+        value = parse_value(key, text, origin).value
+        if not takes_effect_at_once(key):
+            raise SettingsError(
+                "bad_value",
+                f"{origin}: {key} takes effect only when workbench starts.",
+                f"Start it with --set {key}=…, or keep it with `config set`.",
+                key=key,
+            )
+        self.settings = with_value(self.settings, key, value)
+        self.origins = {**self.origins, key: origin}
+        if self.has("models"):
+            self.models.apply(self.settings)
+        if self.has("chat"):
+            self.chat.apply(self.settings)
+        await self.bus.emit("core:settings:changed", {"key": key, "origin": origin}, source="workbench")
 
     async def notify(self, level: str, code: str, message: str, hint: str = "") -> None:
         """Say something that a person should see.

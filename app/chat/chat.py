@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+import msgspec
+
 from workbench.app.chat.parts import Part
 from workbench.app.chat.turn import Turn, TurnServices
+from workbench.app.config.settings import Settings
 from workbench.app.errors import SessionError, TurnError, UsageError
 from workbench.app.events.ids import new_id
 from workbench.app.sessions.session import Message
@@ -25,6 +28,10 @@ class Chat:
         self._sessions = sessions
         self._services = services
         self._running: dict[str, Turn | None] = {}
+
+    def apply(self, settings: Settings) -> None:
+        """Work with these settings from the next turn on."""
+        self._services = msgspec.structs.replace(self._services, settings=settings)
 
     def is_running(self, session_id: str) -> bool:
         """Tell whether a turn runs in a session."""

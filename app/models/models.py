@@ -15,6 +15,7 @@ from workbench.app.events.bus import EventBus
 from workbench.app.models.find import ModelFile, find_models, resolve_model
 from workbench.app.models.profile import ModelProfile, Sampling, read_profile
 from workbench.app.paths import Paths
+from workbench.app.workers.states import WorkerState
 from workbench.app.workers.supervisor import Supervisor
 from workbench.app.workers.worker import Worker
 
@@ -117,6 +118,12 @@ class Models:
         """The worker that runs the model."""
         return self._supervisor.get(WORKER)
 
+    def apply(self, settings: Settings) -> None:
+        """Work with these settings from the next load on; another `model.name` is another choice."""
+        if settings.model.name != self._settings.model.name:
+            self._name = settings.model.name
+        self._settings = settings
+
     async def list(self) -> list[ModelFile]:
         """Return every model that can be chosen, the built-in guide first."""
         return await asyncio.to_thread(find_models, self._settings.model, self._paths)
@@ -132,10 +139,14 @@ class Models:
     async def use(self, name: str) -> LoadedModel:
         """Load another model and choose it; the choice stays as it was when that fails.
 
+        A worker that was given up after too many failures gets a new start: this is how a person retries.
+
         Raises:
             ModelError: it cannot be found or loaded.
             WorkerError: the worker failed.
         """
+        if self.worker.state is WorkerState.DEGRADED:
+            await self.worker.restart(f"{name} was chosen")
         async with aclosing(self.load(name)) as steps:
             async for step in steps:
                 if isinstance(step, LoadedModel):

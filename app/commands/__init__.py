@@ -1,0 +1,1 @@
+"""The one registry of commands, with its faces: subcommands, scripts, slash lines, palette and REPL."""
