@@ -19,9 +19,8 @@ test: environment ## run the tests; COVERAGE=1 measures coverage too
 	@exec $(BIN)/pytest $(if $(COVERAGE),--cov --cov-report=term,) $(ARGS)
 
 lint: environment ## check style, format and the import rules
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/lint-imports --no-logo
+	@status=0; for tool in "ruff check ." "ruff format --check ." "lint-imports --no-logo"; do \
+		$(BIN)/$$tool || status=1; done; exit $$status
 
 format: environment ## put the code into its format
 	@$(BIN)/ruff check --fix-only --quiet .
