@@ -106,10 +106,16 @@ def try_out(wheel: Path) -> list[str]:
         reply = run(["-m", "workbench", "--data-dir", data, "--json", "-p", "hello"], environ, folder)
         if reply.returncode != 0:
             return [f"the program in it failed with exit code {reply.returncode}: {reply.stderr.strip()}"]
-        lines = [line for line in reply.stdout.splitlines() if line.strip()]
-        if not lines or not all(isinstance(json.loads(line), dict) for line in lines):
-            return ["the program in it gave no reply"]
+        if not are_json_objects(reply.stdout.splitlines()):
+            return [f"the program in it gave no reply: {reply.stdout.strip()[:200]}"]
     return []
+
+
+def are_json_objects(lines: list[str]) -> bool:
+    try:
+        return bool(lines) and all(isinstance(json.loads(line), dict) for line in lines)
+    except ValueError:
+        return False
 
 
 def run(arguments: list[str], environ: dict[str, str], folder: str) -> subprocess.CompletedProcess[str]:
