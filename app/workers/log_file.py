@@ -24,15 +24,23 @@ class OpenLog(NamedTuple):
     start: int
 
 
-def open_log(path: Path) -> OpenLog:
-    """Open a log for appending, readable by its owner only, and rotate it first when it is large. Blocks.
+def rotate_log(path: Path) -> None:
+    """Make the log's folder, and set the log aside when it is large. Blocks.
 
     Raises:
-        OSError: the file cannot be opened or its folder not made.
+        OSError: the folder cannot be made or the file not renamed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > ROTATE_BYTES:
         path.replace(path.with_name(path.name + ".1"))
+
+
+def open_log(path: Path) -> OpenLog:
+    """Open a log for appending, readable by its owner only.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     return OpenLog(descriptor, os.fstat(descriptor).st_size)
 

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from workbench.app.errors import WorkerError
-from workbench.app.workers.log_file import OpenLog, log_tail, open_log
+from workbench.app.workers.log_file import OpenLog, log_tail, open_log, rotate_log
 from workbench.app.workers.stdio import LOG_VARIABLE
 
 TERM_WAIT_S: Final = 1.0
@@ -83,37 +83,23 @@ class ChildProcess(asyncio.SubprocessProtocol):
             WorkerError: `worker.not_started`: there is no such program, or the system refuses.
         """
         child = cls(spec, on_data, on_end)
-        environment = {**os.environ, **spec.env}
+        environment = {**os.environ, **spec.env, LOG_VARIABLE: str(spec.log_file)}
+        log: OpenLog | None = None
         try:
-            log = await asyncio.to_thread(open_log, spec.log_file)
-            environment[LOG_VARIABLE] = str(spec.log_file)
+            await asyncio.to_thread(rotate_log, spec.log_file)
+            # Not in the thread: a start that is cancelled meanwhile would lose the descriptor.
+            log = open_log(spec.log_file)
+            child._log_start = log.start
         except OSError:
             # A full disk or a read-only folder is no reason to have no model: the prints go nowhere.
-            log = OpenLog(os.open(os.devnull, os.O_WRONLY), 0)
-            environment.pop(LOG_VARIABLE, None)
-        child._log_start = log.start
-        # The process is made on the loop's thread and not in a worker thread: the kernel's parent-death
-        # signal fires when the *thread* that made the child ends.
+            del environment[LOG_VARIABLE]
         try:
-            await asyncio.get_running_loop().subprocess_exec(
-                lambda: child,
-                *spec.argv,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log.descriptor,
-                env=environment,
-                start_new_session=True,
+            await child._execute(
+                environment, log.descriptor if log is not None else asyncio.subprocess.DEVNULL
             )
-        except (OSError, ValueError) as error:
-            raise WorkerError(
-                "not_started",
-                f"The program of the worker {spec.name!r} cannot be started: {error}.",
-                "Check that the workbench is installed completely.",
-                worker=spec.name,
-                program=spec.argv[0] if spec.argv else "",
-            ) from None
         finally:
-            os.close(log.descriptor)
+            if log is not None:
+                os.close(log.descriptor)
         return child
 
     @property
@@ -157,6 +143,28 @@ class ChildProcess(asyncio.SubprocessProtocol):
             async with asyncio.timeout(timeout):
                 await self._gone.wait()
         return self._gone.is_set()
+
+    async def _execute(self, environment: Mapping[str, str], stderr: int) -> None:
+        # On the loop's thread and not in a worker thread: the kernel's parent-death signal fires when the
+        # *thread* that made the process ends.
+        try:
+            await asyncio.get_running_loop().subprocess_exec(
+                lambda: self,
+                *self._spec.argv,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=stderr,
+                env=environment,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            raise WorkerError(
+                "not_started",
+                f"The program of the worker {self._spec.name!r} cannot be started: {error}.",
+                "Check that the workbench is installed completely.",
+                worker=self._spec.name,
+                program=self._spec.argv[0] if self._spec.argv else "",
+            ) from None
 
     def _signal_group(self, number: signal.Signals) -> None:
         if self._group_ended:

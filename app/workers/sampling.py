@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import psutil
+if TYPE_CHECKING:
+    import psutil
 
 
 class Sample(NamedTuple):
@@ -36,6 +37,8 @@ class Sampler:
         return await asyncio.to_thread(self._read)
 
     def _read(self) -> Sample | None:
+        import psutil  # not on the start path: it takes 5 ms
+
         try:
             if self._process is None:
                 self._process = psutil.Process(self._pid)

@@ -6,10 +6,11 @@ import os
 import stat
 from pathlib import Path
 
-from workbench.app.workers.log_file import ROTATE_BYTES, log_tail, open_log
+from workbench.app.workers.log_file import ROTATE_BYTES, log_tail, open_log, rotate_log
 
 
 def _append(path: Path, text: str) -> int:
+    rotate_log(path)
     log = open_log(path)
     os.write(log.descriptor, text.encode())
     os.close(log.descriptor)

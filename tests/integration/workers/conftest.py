@@ -17,11 +17,6 @@ from workbench.tests.integration.workers.kit import PROGRAMS, MakeSpec, MakeWork
 
 
 @pytest.fixture
-def bus() -> EventBus:
-    return EventBus(strict=True)
-
-
-@pytest.fixture
 def watch(bus: EventBus) -> Watch:
     return Watch(bus.subscribe("core:worker:*"))
 

@@ -70,9 +70,14 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-async def until(condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
-    """Wait for something that no event tells, by looking often."""
-    deadline = time.monotonic() + patience_s
+def child_pids() -> set[int]:
+    """Return the processes that this one has started and not yet collected."""
+    return {process.pid for process in psutil.Process().children()}
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that no event tells, and that stays once it has happened, by looking often."""
+    deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         await asyncio.sleep(0.01)

@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import msgspec
-import psutil
 import pytest
 
 from workbench.app.errors import WorkerError
@@ -18,11 +17,15 @@ from workbench.app.events.bus import EventBus
 from workbench.app.workers.limits import WorkerLimits
 from workbench.app.workers.supervisor import Supervisor
 from workbench.app.workers.worker import Worker
-from workbench.tests.integration.workers.kit import PROGRAMS, MakeSpec, MakeWorker, Watch, is_alive, until
-
-
-def _child_pids() -> set[int]:
-    return {process.pid for process in psutil.Process().children()}
+from workbench.tests.integration.workers.kit import (
+    PROGRAMS,
+    MakeSpec,
+    MakeWorker,
+    Watch,
+    child_pids,
+    is_alive,
+    until,
+)
 
 
 async def test_a_stop_lets_the_program_end_by_itself(
@@ -36,7 +39,7 @@ async def test_a_stop_lets_the_program_end_by_itself(
     await worker.stop(grace_s=30)
     assert stopped.exists()
     assert not is_alive(pid)
-    assert pid not in _child_pids()
+    assert pid not in child_pids()
     await watch.until("state_changed", state="stopped")
     assert await worker.request("echo", {}, timeout=30) == {}
     assert worker.restarts == 0
@@ -69,18 +72,19 @@ async def test_a_stop_during_a_start_leaves_no_process(make_worker: MakeWorker, 
     worker = make_worker(TRICKS_ON_START="sleep", TRICKS_STARTS=str(starts))
     request = asyncio.create_task(worker.request("echo", {}, timeout=60))
     await until(starts.exists)
+    assert (worker.state, worker.status().queue, worker.status().in_flight) == ("starting", 1, 0)
     await worker.stop()
     with pytest.raises(WorkerError) as caught:
         await request
     assert caught.value.code == "worker.cancelled"
     assert worker.state == "stopped"
-    assert not is_alive(int(starts.read_text()))
+    assert worker.status().queue == 0
+    assert child_pids() == set()
 
 
-async def test_a_request_that_gives_up_does_not_end_the_start(make_worker: MakeWorker) -> None:
-    worker = make_worker()
+async def test_a_request_that_gives_up_does_not_end_the_start(worker: Worker, watch: Watch) -> None:
     impatient = asyncio.create_task(worker.request("echo", {}, timeout=60))
-    await until(lambda: worker.state == "starting")
+    await watch.until("state_changed", state="starting")
     patient = asyncio.create_task(worker.request("echo", {"n": 1}, timeout=60))
     impatient.cancel()
     assert await patient == {"n": 1}
@@ -117,9 +121,9 @@ async def test_restarts_stops_and_requests_at_once_end_in_one_process_or_none(
             return_exceptions=True,
         )
     await worker.request("echo", {}, timeout=30)
-    assert _child_pids() == {worker.pid}
+    assert child_pids() == {worker.pid}
     await worker.stop()
-    assert _child_pids() == set()
+    assert child_pids() == set()
 
 
 async def test_a_closed_worker_does_not_start_again(worker: Worker) -> None:
@@ -162,7 +166,7 @@ async def test_a_supervisor_ends_all_its_workers_within_its_bound(
     await supervisor.close()
     assert time.monotonic() - started < 15
     assert not any(is_alive(pid) for pid in pids if pid is not None)
-    assert _child_pids() == set()
+    assert child_pids() == set()
 
 
 def test_a_supervisor_knows_its_workers_by_name(bus: EventBus, make_spec: MakeSpec) -> None:
@@ -194,4 +198,4 @@ async def test_no_worker_survives_a_killed_workbench(tmp_path: Path, through_she
     assert is_alive(pid)
     owner.kill()
     await owner.wait()
-    await until(lambda: not is_alive(pid), patience_s=10.0)
+    await until(lambda: not is_alive(pid))

@@ -15,9 +15,9 @@ import pytest
 from workbench.app.errors import WorkerError
 from workbench.app.workers.limits import WorkerLimits
 from workbench.app.workers.worker import Worker
-from workbench.tests.integration.workers.kit import MakeWorker, Watch, is_alive, until
+from workbench.tests.integration.workers.kit import MakeWorker, Watch, child_pids, is_alive, until
 
-QUICK = WorkerLimits(heartbeat_s=0.05, hung_after_s=1.0)
+QUICK = WorkerLimits(heartbeat_s=0.05, hung_after_s=2.0)
 
 
 async def _failure(worker: Worker, method: str, **params: Any) -> WorkerError:
@@ -102,7 +102,7 @@ async def test_a_frozen_process_is_killed_and_replaced(make_worker: MakeWorker) 
 
 async def test_a_handler_that_blocks_the_programs_loop_is_not_a_hang(make_worker: MakeWorker) -> None:
     worker = make_worker(QUICK)
-    await worker.request("block_loop", {"seconds": 1.5}, timeout=30)
+    await worker.request("block_loop", {"seconds": 2.5}, timeout=30)
     assert worker.restarts == 0
 
 
@@ -110,9 +110,8 @@ async def test_a_pause_of_this_process_is_not_the_workers_silence(make_worker: M
     worker = make_worker(QUICK)
     await worker.start()
     pid = worker.pid
-    for _ in range(3):
-        time.sleep(1.2)  # blocks this loop on purpose, for longer than `hung_after_s`
-        await worker.request("echo", {}, timeout=30)
+    time.sleep(2.5)  # blocks this loop on purpose, for longer than `hung_after_s`
+    await worker.request("echo", {}, timeout=30)
     assert (worker.pid, worker.restarts) == (pid, 0)
 
 
@@ -177,15 +176,15 @@ async def test_too_many_crashes_degrade_the_worker_until_someone_restarts_it(
     assert renewed.payload["reason"] == "a person asked"
 
 
-async def test_repeated_crashes_are_restarted_after_a_growing_pause(make_worker: MakeWorker) -> None:
+async def test_a_crash_is_followed_by_a_pause_before_the_restart(
+    make_worker: MakeWorker, watch: Watch
+) -> None:
     worker = make_worker(WorkerLimits(backoff_first_s=0.3))
     await _failure(worker, "leave", code=1)
-    lost = time.monotonic()
-    waiting = asyncio.create_task(worker.request("echo", {}, timeout=30))
-    await until(lambda: worker.state == "restarting")
-    assert worker.status().queue == 1
-    await waiting
-    assert time.monotonic() - lost >= 0.25
+    assert await worker.request("echo", {}, timeout=30) == {}
+    lost = await watch.until("state_changed", state="failed")
+    back = await watch.until("state_changed", state="ready", previous="restarting")
+    assert (back.time - lost.time).total_seconds() >= 0.29
 
 
 @pytest.mark.parametrize("argv", [("/no/such/program",), ("",), (str(Path(__file__).parent),)])
@@ -215,18 +214,12 @@ async def test_requests_that_wait_for_the_same_failing_start_all_fail(make_worke
     assert len(set(map(id, errors))) == 5
 
 
-async def test_a_program_that_does_not_become_ready_is_killed(
-    make_worker: MakeWorker, tmp_path: Path
-) -> None:
-    starts = tmp_path / "starts"
-    worker = make_worker(
-        WorkerLimits(start_timeout_s=1.0), TRICKS_ON_START="sleep", TRICKS_STARTS=str(starts)
-    )
+async def test_a_program_that_does_not_become_ready_is_killed(make_worker: MakeWorker) -> None:
+    worker = make_worker(WorkerLimits(start_timeout_s=1.0), TRICKS_ON_START="sleep")
     error = await _failure(worker, "echo")
     assert error.code == "worker.not_started"
     assert "1 s" in error.message
-    assert starts.exists()
-    assert not is_alive(int(starts.read_text()))
+    assert child_pids() == set()
 
 
 async def test_a_program_of_another_version_is_not_used(make_worker: MakeWorker) -> None:
