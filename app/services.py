@@ -85,7 +85,10 @@ async def _open_store(workbench: Workbench) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def _open_log(workbench: Workbench) -> AsyncIterator[EventLog]:
+async def _open_log(workbench: Workbench) -> AsyncIterator[EventLog | None]:
+    if not workbench.store.writable:
+        yield None
+        return
     log = EventLog(workbench.store, workbench.bus)
     try:
         await _tell_of_store(workbench)
@@ -97,7 +100,7 @@ async def _open_log(workbench: Workbench) -> AsyncIterator[EventLog]:
 @asynccontextmanager
 async def _open_json_lines(workbench: Workbench) -> AsyncIterator[JsonLinesLog | None]:
     settings = workbench.settings.events
-    if not settings.json_lines:
+    if not (settings.json_lines and workbench.store.writable):
         yield None
         return
     file = RotatingFile(
@@ -195,8 +198,6 @@ async def _keep_up(workbench: Workbench) -> None:
 async def _tell_of_store(workbench: Workbench) -> None:
     """Say how the database was found; a repair is something that a person must see."""
     report = workbench.store.report
-    if not workbench.store.writable:
-        return
     await workbench.bus.emit(
         "core:store:opened",
         {"path": str(workbench.paths.database), "schema": report.schema, "clean": report.clean},

@@ -112,7 +112,7 @@ class Workbench:
 
     @property
     def log(self) -> EventLog:
-        """The event log."""
+        """The event log; nothing keeps events while a profile is only read."""
         log: EventLog = self.service("log")
         return log
 
