@@ -20,24 +20,24 @@ CODES: Final[dict[str, str]] = {
     "event.subscriber_stuck": "A subscriber that must get every event stopped taking them.",
     "expect.not_met": "An expectation of a script does not hold.",
     "interrupted.signal": "The program was asked to stop.",
+    "model.bad_request": "The model was asked for something that it cannot do.",
     "model.broken": "The model file is not a readable GGUF file.",
     "model.load_failed": "The model library could not load the file.",
     "model.no_template": "The model file has no chat template.",
     "model.not_found": "No model has that name or path.",
     "model.not_loaded": "No model is loaded.",
     "model.out_of_memory": "The model or its context does not fit into memory.",
-    "model.bad_request": "The model was asked for something that it cannot do.",
     "model.prompt_too_long": "The prompt does not fit into the model's context.",
     "model.template_failed": "The model's chat template could not be rendered.",
     "model.truncated": "The model file is shorter than its header says.",
     "model.unsupported": "The model's format or architecture is not supported.",
-    "session.not_found": "No session or message has that id.",
     "session.ambiguous": "More than one session fits the given id.",
     "session.bad_request": "The session cannot do what was asked.",
+    "session.not_found": "No session or message has that id.",
     "settings.bad_value": "A setting has a value that it cannot take.",
+    "settings.newer": "A settings file was written by a newer version.",
     "settings.unknown_key": "No setting has that name.",
     "settings.unreadable": "A settings file cannot be read.",
-    "settings.newer": "A settings file was written by a newer version.",
     "store.busy": "Another process has the profile open.",
     "store.closed": "The store is closed.",
     "store.corrupt": "The database is damaged.",
@@ -197,6 +197,22 @@ _FAMILIES: Final[dict[str, type[WorkbenchError]]] = {
 }
 
 
+def reference() -> str:
+    """Return the Markdown reference of all error codes."""
+    lines = [
+        "# Error codes",
+        "",
+        "One row a code: what it means, and the exit code of a command or script that ends by it. Every",
+        "error also has a sentence that says what happened and mostly one that says what to do.",
+        "",
+        "| code | meaning | exit code |",
+        "|---|---|---|",
+    ]
+    for code, meaning in CODES.items():
+        lines.append(f"| `{code}` | {meaning} | {_FAMILIES[code.partition('.')[0]].exit_code} |")
+    return "\n".join(lines) + "\n"
+
+
 def from_dict(data: dict[str, Any]) -> WorkbenchError:
     """Rebuild an error from `WorkbenchError.to_dict` data that another process sent.
 
@@ -218,3 +234,7 @@ def from_dict(data: dict[str, Any]) -> WorkbenchError:
     if family is None or f"{category}.{reason}" not in CODES:
         return WorkerError("failed", message, hint, **facts)
     return family(reason, message, hint, **facts)
+
+
+if __name__ == "__main__":
+    print(reference(), end="")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from workbench.app.errors import UsageError
+
 APP_NAME = "workbench"
 DATA_DIR_VARIABLE = "WORKBENCH_DATA_DIR"
 
@@ -51,6 +53,9 @@ def paths_for(data_dir: Path | None = None, environ: Mapping[str, str] | None = 
         data_dir: the profile's folder; then everything, the user's settings too, lies inside it.
             None takes `WORKBENCH_DATA_DIR`, else the platform's folders.
         environ: the environment variables; the process's own when left out.
+
+    Raises:
+        UsageError: `usage.bad_option`, the folder begins with `~` and a user who does not exist.
     """
     variables = os.environ if environ is None else environ
     if data_dir is None and variables.get(DATA_DIR_VARIABLE):
@@ -59,7 +64,12 @@ def paths_for(data_dir: Path | None = None, environ: Mapping[str, str] | None = 
         from platformdirs import user_config_path
 
         return _layout(default_data_dir(), user_config_path(APP_NAME, appauthor=False))
-    folder = data_dir.expanduser().absolute()
+    try:
+        folder = data_dir.expanduser().absolute()
+    except RuntimeError as error:
+        raise UsageError(
+            "bad_option", f"The data folder {data_dir} has no such home folder.", "Write its whole path."
+        ) from error
     return _layout(folder, folder)
 
 

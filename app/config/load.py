@@ -74,8 +74,9 @@ def read_file(path: Path) -> dict[str, Value]:
     except FileNotFoundError:
         return {}
     except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
         raise SettingsError(
-            "unreadable", f"{path} is not UTF-8 text (byte {error.start}).", "Save it as UTF-8."
+            "unreadable", f"{path}:{line}: the file is not UTF-8 text.", "Save it as UTF-8."
         ) from error
     except OSError as error:
         raise SettingsError(
@@ -83,14 +84,25 @@ def read_file(path: Path) -> dict[str, Value]:
             f"{path} cannot be read: {error.strerror or error}.",
             "Mend its permissions, or choose another profile with --data-dir.",
         ) from error
+    tree = _parsed(text, path)
+    lines = _lines(text)
+    _check_schema(tree.pop("schema", SCHEMA_VERSION), f"{path}:{lines.get('schema', 1)}")
+    return {key: _checked(key, value, _place(path, lines, key)) for key, value in _flatten(tree, path, lines)}
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any]:
     try:
-        tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError("unreadable", f"{path} is not valid TOML: {error}.", "Mend that line.") from error
-    _check_schema(tree.pop("schema", SCHEMA_VERSION), path)
-    return {
-        key: _checked(key, value, f"{path}:{_line_of(text, key)}") for key, value in _flatten(tree, path, text)
-    }
+        return tomllib.loads(text)
+    except ValueError as error:
+        # Also what is no TOMLDecodeError: a number with thousands of digits.
+        reason, _, place = str(error).partition(" (at ")
+        line = re.match(r"line (\d+)", place)
+        number = line.group(1) if line else max(1, len(text.splitlines()))
+        raise SettingsError(
+            "unreadable", f"{path}:{number}: this is not valid TOML: {reason}.", "Mend that line."
+        ) from error
+    except RecursionError as error:
+        raise SettingsError("unreadable", f"{path}:1: the file is nested too deeply.", "Mend it.") from error
 
 
 def parse_value(key: str, text: str, origin: str) -> Value:
@@ -105,13 +117,32 @@ def parse_value(key: str, text: str, origin: str) -> Value:
         SettingsError: the name is unknown or the text does not fit.
     """
     declared = _declared(key, origin)
+    if not _is_text(text):
+        raise SettingsError("bad_value", f"{origin}: the value of {key} is not UTF-8 text.", key=key)
     if declared is str:
         return Value(text, origin)
+    return _checked(key, _toml_value(text), origin)
+
+
+def _toml_value(text: str) -> Any:
+    """Return what a text means as TOML; when it means nothing, the text itself, and None for `none`."""
     try:
-        value: Any = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = None if text.strip().lower() in ("", "none") else text
-    return _checked(key, value, origin)
+        tree = tomllib.loads(f"value = {text}")
+        # More than one key: the text has a line end and settings after it.
+        if list(tree) == ["value"]:
+            return tree["value"]
+    except (ValueError, RecursionError):
+        pass
+    return None if text.strip().lower() in ("", "none") else text
+
+
+def _is_text(text: str) -> bool:
+    """Tell whether a text is Unicode; bytes that are not come from the system as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Value]:
@@ -135,15 +166,15 @@ def _variable(key: str) -> str:
     return ENVIRONMENT_PREFIX + key.replace(".", "_").upper()
 
 
-def _flatten(tree: Mapping[str, Any], path: Path, text: str) -> Iterable[tuple[str, Any]]:
-    sections = {key.partition(".")[0] for key in setting_types()}
+def _flatten(tree: Mapping[str, Any], path: Path, lines: Mapping[str, int]) -> Iterable[tuple[str, Any]]:
+    sections = dict.fromkeys(key.partition(".")[0] for key in setting_types())
     for section, fields in tree.items():
         if section not in sections:
-            raise _unknown(section, [*sections, "schema"], f"{path}:{_line_of(text, section)}")
+            raise _unknown(section, [*sections, "schema", *setting_types()], _place(path, lines, section))
         if not isinstance(fields, dict):
             raise SettingsError(
                 "bad_value",
-                f"{path}:{_line_of(text, section)}: {section} is a section, not a value.",
+                f"{_place(path, lines, section)}: {section} is a section, not a value.",
                 f"Write a line [{section}] and the settings below it.",
             )
         for field, value in fields.items():
@@ -155,9 +186,12 @@ def _checked(key: str, value: Any, origin: str) -> Value:
     try:
         return Value(msgspec.convert(value, declared), origin)
     except msgspec.ValidationError as error:
+        # Imported here: it costs start-up time and is for errors only.
+        from workbench.app.config.reference import in_words
+
         raise SettingsError(
             "bad_value",
-            f"{origin}: {key} cannot be {_shown(value)}: {_plain(str(error))}.",
+            f"{origin}: {key} cannot be {_shown(value)}; it takes {in_words(declared)}.",
             f"See `workbench config show {key}`.",
             key=key,
         ) from error
@@ -171,39 +205,58 @@ def _declared(key: str, origin: str) -> Any:
 
 
 def _unknown(name: str, known: Iterable[str], origin: str) -> SettingsError:
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    near = [key for key in names if key.endswith(f".{name}")] or near
     hint = f"Did you mean {near[0]}?" if near else "`workbench config show` lists them all."
-    return SettingsError("unknown_key", f"{origin}: there is no setting called {name}.", hint, key=name)
+    shown = name if name.isprintable() and name else _shown(name)
+    return SettingsError("unknown_key", f"{origin}: there is no setting called {shown}.", hint, key=name)
 
 
-def _check_schema(number: Any, path: Path) -> None:
+def _check_schema(number: Any, origin: str) -> None:
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise SettingsError("bad_value", f"{path}: schema must be a whole number from 1.", "Remove the line.")
+        raise SettingsError("bad_value", f"{origin}: schema takes a whole number from 1.", "Remove the line.")
     if number > SCHEMA_VERSION:
         raise SettingsError(
             "newer",
-            f"{path} was written for a newer workbench (schema {number}, known {SCHEMA_VERSION}).",
+            f"{origin}: the file was written for a newer workbench (schema {_shown(number)},"
+            f" known {SCHEMA_VERSION}).",
             "Update workbench.",
         )
 
 
-def _line_of(text: str, key: str) -> int:
-    """Return the line on which a dotted name is set, 1 when it cannot be told."""
-    section, _, field = key.partition(".")
-    current = ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        header = re.match(r"\s*\[\s*([^\]]+?)\s*\]", line)
-        if header:
-            current = header.group(1).strip("\"'")
-            if not field and current == section:
-                return number
-        name = re.match(r"\s*([\w.\"'\-]+)\s*=", line)
-        if name:
-            written = name.group(1).replace('"', "").replace("'", "")
-            full = f"{current}.{written}" if current else written
-            if key in (full, full.partition("=")[0]) or (not field and full == section):
-                return number
-    return 1
+def _place(path: Path, lines: Mapping[str, int], key: str) -> str:
+    """Return the file and line where a setting stands, as far as it can be told."""
+    section = key.partition(".")[0]
+    return f"{path}:{lines.get(key) or lines.get(section, 1)}"
+
+
+def _lines(text: str) -> dict[str, int]:
+    """Return the line of each section and setting of a TOML text, by dotted name."""
+    found: dict[str, int] = {}
+    section = ""
+    inside = ""
+    for number, line in enumerate(text.split("\n"), start=1):
+        code = line.strip()
+        if inside or code.startswith("#"):
+            inside = "" if inside and inside in code else inside
+            continue
+        if code.startswith("["):
+            section = _dotted(code.lstrip("[").partition("]")[0])
+            found.setdefault(section, number)
+            continue
+        name, equals, value = code.partition("=")
+        if equals:
+            full = f"{section}.{_dotted(name)}" if section else _dotted(name)
+            found.setdefault(full.partition(".")[0], number)
+            found.setdefault(full, number)
+            # What stands inside a text of several lines is no setting.
+            inside = next((quote for quote in ('"""', "'''") if value.count(quote) % 2), "")
+    return found
+
+
+def _dotted(name: str) -> str:
+    return re.sub(r"[\s\"']", "", name)
 
 
 def _build(merged: Mapping[str, Value]) -> Settings:
@@ -215,12 +268,11 @@ def _build(merged: Mapping[str, Value]) -> Settings:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    """Return a value as a person would write it in TOML, shortened."""
+    if value is None:
+        return "none"
+    try:
+        text = msgspec.json.encode(value).decode()
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        text = f"a {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:57]}…"
-
-
-def _plain(problem: str) -> str:
-    words = {"Expected": "expected", "`str`": "text", "`int`": "a whole number", "`float`": "a number"}
-    for word, plain in {**words, "`bool`": "true or false", "`array`": "a list"}.items():
-        problem = problem.replace(word, plain)
-    return problem

@@ -42,7 +42,9 @@ def save_setting(path: Path, key: str, text: str) -> None:
         write_atomically(path, tomli_w.dumps(tree).encode())
     except OSError as error:
         raise SettingsError(
-            "unreadable", f"{path} cannot be written: {error.strerror or error}.", "Free space or mend its rights."
+            "unreadable",
+            f"{path} cannot be written: {error.strerror or error}.",
+            "Free space or mend its rights.",
         ) from error
 
 
@@ -56,7 +58,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         OSError: the file cannot be written; the old one stays.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:

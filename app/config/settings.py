@@ -8,9 +8,12 @@ import msgspec
 
 SCHEMA_VERSION: Final = 1
 
-Count = Annotated[int, msgspec.Meta(ge=0)]
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-Seconds = Annotated[float, msgspec.Meta(gt=0)]
+MOST: Final = 2**31 - 1
+"""The greatest whole number where nothing smaller makes sense: what a model library's counts can hold."""
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 
 
 class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,7 +41,7 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SamplingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the model chooses its words; None leaves a value to the model's own profile.
+    """How the model chooses its words; none leaves a value to the model's own profile.
 
     Args:
         temperature: 0 always takes the likeliest token; higher values vary more.
@@ -46,8 +49,8 @@ class SamplingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         top_p: only the likeliest tokens that together have this probability.
         min_p: only tokens with at least this share of the likeliest one's probability.
         repeat_penalty: above 1 makes recent tokens less likely.
-        seed: a number for repeatable answers; None takes a new one each time.
-        max_tokens: longest reply in tokens; None for as long as the context allows.
+        seed: a number for repeatable answers; none takes a new one each time.
+        max_tokens: longest reply in tokens; none for as long as the context allows.
     """
 
     temperature: Annotated[float, msgspec.Meta(ge=0, le=5)] | None = None
@@ -87,8 +90,8 @@ class EventSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     json_lines: bool = True
     json_lines_max_mb: Positive = 20
     json_lines_keep: Count = 3
-    keep_days: Positive = 90
-    keep_rows: Annotated[int, msgspec.Meta(ge=1000)] = 2_000_000
+    keep_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 90
+    keep_rows: Annotated[int, msgspec.Meta(ge=1000, le=MOST)] = 2_000_000
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

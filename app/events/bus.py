@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, Final, Literal
 
 import msgspec
 
 from workbench.app.errors import EventError
-from workbench.app.events.event import Event
+from workbench.app.events.event import Event, plain
 from workbench.app.events.names import payload_problem
 from workbench.app.events.patterns import name_matcher
 from workbench.app.events.subscription import (
@@ -42,7 +43,7 @@ class EventBus:
     def __init__(self, first_seq: int = 1, *, strict: bool = False, stuck_after: float = 5.0) -> None:
         self._next_seq = first_seq
         self._strict = strict
-        self._stuck_after = stuck_after
+        self.stuck_after = stuck_after
         self._subscriptions: list[Subscription] = []
         self._matchers: dict[Subscription, Callable[[str], bool]] = {}
         self._routes: dict[str, tuple[Subscription, ...]] = {}
@@ -75,8 +76,9 @@ class EventBus:
         Args:
             pattern: see `patterns.name_matcher`.
             policy: `durable` (the publisher waits for room), `drop_oldest`, or `coalesce` (keep the newest
-                event of each key).
-            capacity: most events that wait in the buffer.
+                event of each key). A durable subscriber must not publish from the loop that takes its events:
+                with a full buffer it would wait for itself.
+            capacity: events that may wait in the buffer.
             key: for `coalesce`: what makes two events the same; the name and session when left out.
             name: shown beside the counters.
 
@@ -112,12 +114,13 @@ class EventBus:
         Raises:
             EventError: `event.bad_payload`, only on a strict bus.
         """
-        facts = payload if payload is not None else {}
+        # A copy: an event does not change when its maker uses the dictionary again.
+        facts = dict(payload) if payload else {}
         problem = payload_problem(name, facts)
         if problem is not None:
             if self._strict:
                 raise EventError("bad_payload", f"The payload of {name} is wrong: {problem}.", event=name)
-            facts = {"name": name, "problem": problem, "payload": _json_able(facts)}
+            facts = {"name": name, "problem": problem, "payload": plain(facts)}
             name = "core:event:invalid"
         event = Event(
             name=name,
@@ -133,17 +136,24 @@ class EventBus:
     async def publish(self, event: Event) -> None:
         """Give an event its number and deliver it.
 
-        Returns when every durable subscription has taken it (or was cut off after `stuck_after` seconds).
+        Returns when every durable subscription has room (or was cut off after `stuck_after` seconds). When
+        the caller is cancelled while it waits for that, the event has been delivered nevertheless.
         """
+        if event.seq:
+            # It was published before, perhaps in another process: whoever holds it keeps its old number.
+            event = msgspec.structs.replace(event)
         # The one place that writes to a frozen event: its number is not known before.
         _set_field(event, "seq", self._next_seq)
         self._next_seq += 1
         route = self._routes.get(event.name)
         if route is None:
             route = self._find_route(event.name)
+        full: list[Subscription] | None = None
         for subscription in route:
             if not subscription.offer(event):
-                await self._wait_for_room(subscription, event)
+                full = [*(full or ()), subscription]
+        if full is not None:
+            await self._wait_for_room(full)
 
     async def publish_many(self, events: Iterable[Event]) -> None:
         """Publish several events in order."""
@@ -162,33 +172,21 @@ class EventBus:
         self._routes[name] = route
         return route
 
-    async def _wait_for_room(self, subscription: Subscription, event: Event) -> None:
-        try:
-            async with asyncio.timeout(self._stuck_after):
-                while not subscription.offer(event):
-                    await subscription.wait_for_room()
-        except TimeoutError:
-            if subscription.declare_stuck():
-                await self.emit(
-                    "core:event:subscriber_stuck",
-                    {
-                        "subscriber": subscription.name,
-                        "pattern": subscription.pattern,
-                        "lag": subscription.lag,
-                    },
-                    source="bus",
-                )
+    async def _wait_for_room(self, full: list[Subscription]) -> None:
+        deadline = asyncio.get_running_loop().time() + self.stuck_after
+        for subscription, takes in [(each, each.takes) for each in full]:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(deadline):
+                    await subscription.wait_for_take(takes)
+            if subscription.takes == takes and subscription.declare_stuck():
+                await self._tell_of_stuck(subscription)
+
+    async def _tell_of_stuck(self, subscription: Subscription) -> None:
+        facts = {"subscriber": subscription.name, "pattern": subscription.pattern, "lag": subscription.lag}
+        await self.emit("core:event:subscriber_stuck", facts, source="bus")
 
     def _remove(self, subscription: Subscription) -> None:
         if subscription in self._matchers:
             self._subscriptions.remove(subscription)
             del self._matchers[subscription]
             self._routes.clear()
-
-
-def _json_able(value: Any) -> Any:
-    """Return `value` when JSON can carry it, else its text."""
-    try:
-        return msgspec.to_builtins(value, str_keys=True)
-    except (TypeError, ValueError, RecursionError):
-        return repr(value)[:2000]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -48,11 +49,22 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Event)
+_DEEPEST: Final = 32
+_LONGEST_REPR: Final = 500
+
+UNENCODABLE: Final = (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
+"""What encoding or storing values raises that JSON or SQLite cannot carry."""
 
 
 def to_json(event: Event) -> bytes:
-    """Return the event as one line of JSON without the line end."""
-    return _ENCODER.encode(event)
+    """Return the event as one line of JSON without the line end.
+
+    A value that JSON cannot carry is replaced by text (see `plain`): no event is lost for it.
+    """
+    try:
+        return _ENCODER.encode(event)
+    except UNENCODABLE:
+        return _ENCODER.encode(repaired(event))
 
 
 def from_json(line: bytes | str) -> Event:
@@ -63,3 +75,42 @@ def from_json(line: bytes | str) -> Event:
         msgspec.DecodeError: the line is not JSON.
     """
     return _DECODER.decode(line)
+
+
+def repaired(event: Event) -> Event:
+    """Return the event with everything that JSON or SQLite cannot carry replaced by text."""
+    texts = ("name", "source", "session_id", "correlation_id", "parent_id", "language", "id")
+    changes = {field: plain(getattr(event, field)) for field in texts}
+    return msgspec.structs.replace(event, payload=plain(event.payload), **changes)
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """Return a value as JSON can carry it: what it cannot is replaced by text that describes it.
+
+    Args:
+        value: anything, also what holds itself.
+        depth: how deep in the whole the value stands.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        # File names and terminals give lone surrogates, which are not Unicode text.
+        return str.encode(value, "utf-8", "backslashreplace").decode()
+    if isinstance(value, int):
+        return int(value) if -(2**63) <= value < 2**64 else f"{int(value):#x}"
+    if isinstance(value, float):
+        return float(value)
+    if depth < _DEEPEST:
+        if isinstance(value, Mapping):
+            return {plain(str(key)): plain(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [plain(item, depth + 1) for item in value]
+    return plain(_description(value))
+
+
+def _description(value: object) -> str:
+    try:
+        return repr(value)[:_LONGEST_REPR]
+    except Exception:
+        # Somebody else's __repr__; an event must not fail for it.
+        return f"<{type(value).__name__}>"

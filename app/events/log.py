@@ -13,8 +13,8 @@ import msgspec
 
 from workbench.app.errors import StoreError
 from workbench.app.events.bus import EventBus
-from workbench.app.events.event import Event
-from workbench.app.events.patterns import name_matcher, to_sql
+from workbench.app.events.event import UNENCODABLE, Event, plain, repaired
+from workbench.app.events.patterns import name_matcher
 from workbench.app.store.store import Store
 
 _INSERT: Final = (
@@ -24,16 +24,37 @@ _INSERT: Final = (
 _COLUMNS: Final = (
     "seq, id, time, name, source, session_id, correlation_id, parent_id, language, payload, schema"
 )
+# Jumps through the index from one name to the next instead of reading it all, as SELECT DISTINCT does.
+_DISTINCT_NAMES: Final = """
+    WITH RECURSIVE found (name) AS (
+        SELECT min(name) FROM events
+        UNION ALL
+        SELECT (SELECT min(name) FROM events WHERE name > found.name) FROM found WHERE found.name IS NOT NULL
+    )
+    SELECT name FROM found WHERE name IS NOT NULL
+"""
 _CAPACITY: Final = 32_768
 # Rows in one commit: large enough that the commit's cost vanishes, small enough for messages to get between.
 _BATCH: Final = 8_192
 # Waiting a moment after the first event lets a burst become one commit; a kill costs at most this much.
 _GATHER_SECONDS: Final = 0.02
+# A disk that hangs may stop publishers for so long before events are given up.
+_PATIENCE_SECONDS: Final = 2.0
+_CLOSE_SECONDS: Final = 10.0
+_CLOSE_READ_ONLY_SECONDS: Final = 1.0
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _PAGE: Final = 1_000
 
 _encode = msgspec.json.Encoder().encode
+
+
+class _Gap(msgspec.Struct, frozen=True):
+    """Numbers of the first and the last event that could not be written, and why."""
+
+    first: int
+    last: int
+    reason: str
 
 
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +84,10 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventLog:
-    """Writes what the bus carries into the store; made by `EventLog.open`.
+    """Writes what the bus carries into the store, from when it is made until `close`.
+
+    A disk that takes no events never stops a publisher: the oldest waiting events are given up then, and
+    `core:event:log_gap` tells which, once the disk takes events again.
 
     Args:
         store: where the events are kept.
@@ -71,6 +95,8 @@ class EventLog:
     """
 
     def __init__(self, store: Store, bus: EventBus) -> None:
+        self.lost = 0
+        """Events that were given up."""
         self._store = store
         self._bus = bus
         self._subscription = bus.subscribe("*", "durable", capacity=_CAPACITY, name="log")
@@ -79,86 +105,118 @@ class EventLog:
         self._room = asyncio.Event()
         self._written_seq = bus.last_seq
         self._written = asyncio.Condition()
-        self._gap: tuple[int, int] | None = None
+        self._gap: _Gap | None = None
+        self._telling: asyncio.Task[Event] | None = None
         self._ended = False
+        self._stopped = False
         self._tasks = (
             asyncio.create_task(self._collect(), name="log-collect"),
             asyncio.create_task(self._write(), name="log-write"),
         )
 
     async def close(self) -> None:
-        """Write what the bus has delivered and stop."""
+        """Write what the bus has delivered and stop; a disk that takes nothing is waited for a bounded time.
+
+        Raises:
+            EventError: `event.subscriber_stuck`, the bus had cut the log off.
+        """
         self._subscription.close()
-        await asyncio.gather(*self._tasks)
+        patience = _CLOSE_SECONDS if self._store.read_only_reason is None else _CLOSE_READ_ONLY_SECONDS
+        try:
+            await asyncio.wait(self._tasks, timeout=patience)
+        finally:
+            for task in (*self._tasks, *([self._telling] if self._telling else [])):
+                task.cancel()
+        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
 
     async def flush(self) -> None:
         """Wait until every event published so far is committed (or was given up on a full disk)."""
         goal = self._bus.last_seq
         async with self._written:
-            await self._written.wait_for(lambda: self._written_seq >= goal or self._ended)
+            await self._written.wait_for(lambda: self._written_seq >= goal or self._stopped)
 
     async def _collect(self) -> None:
         """Take events off the bus at once, so that a waiting disk never stops a publisher."""
-        async for batch in self._subscription.batches():
-            self._waiting.extend(batch)
+        try:
+            async for batch in self._subscription.batches():
+                self._waiting.extend(batch)
+                self._arrived.set()
+                if len(self._waiting) > _CAPACITY:
+                    await self._make_room()
+        finally:
+            self._ended = True
             self._arrived.set()
-            while len(self._waiting) > _CAPACITY:
-                if self._store.read_only_reason is None:
+
+    async def _make_room(self) -> None:
+        """Wait for the writer, but less long than the bus waits for this subscriber; then give events up."""
+        patience = min(_PATIENCE_SECONDS, self._bus.stuck_after / 2)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience if self._store.read_only_reason is None else 0):
+                while len(self._waiting) > _CAPACITY:
                     self._room.clear()
                     await self._room.wait()
-                else:
-                    self._give_up(len(self._waiting) - _CAPACITY)
-        self._ended = True
-        self._arrived.set()
+        excess = len(self._waiting) - _CAPACITY
+        if excess > 0:
+            given_up = [self._waiting.popleft() for _ in range(excess)]
+            self._mark_gap(given_up, "the disk took no events")
 
     async def _write(self) -> None:
-        while True:
-            if not self._waiting:
-                if self._ended:
-                    break
-                self._arrived.clear()
-                await self._arrived.wait()
-                if not self._ended and len(self._waiting) < _BATCH:
-                    await asyncio.sleep(_GATHER_SECONDS)
-                continue
-            await self._write_batch()
-        async with self._written:
-            self._written.notify_all()
+        try:
+            while await self._something_waits():
+                await self._write_batch()
+        finally:
+            self._stopped = True
+            async with self._written:
+                self._written.notify_all()
+
+    async def _something_waits(self) -> bool:
+        """Wait for events and a moment longer for a burst; False when there will be no more."""
+        if not self._waiting and not self._ended:
+            self._arrived.clear()
+            await self._arrived.wait()
+            if not self._ended and len(self._waiting) < _BATCH:
+                await asyncio.sleep(_GATHER_SECONDS)
+        return bool(self._waiting)
 
     async def _write_batch(self) -> None:
         batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
         self._room.set()
         try:
-            await self._store.append(_INSERT, await asyncio.to_thread(_rows, batch))
-        except StoreError:
-            self._mark_gap(batch[0].seq, batch[-1].seq)
+            await self._append(batch)
+        except StoreError as error:
+            self._mark_gap(batch, error.message)
+        else:
+            # Not after a failure: telling would be one more event that cannot be written.
+            self._tell_of_gap()
         async with self._written:
             self._written_seq = batch[-1].seq
             self._written.notify_all()
-        await self._tell_of_gap()
 
-    def _give_up(self, count: int) -> None:
-        """Drop the oldest events: the disk takes none and memory is bounded."""
-        dropped = [self._waiting.popleft() for _ in range(count)]
-        self._mark_gap(dropped[0].seq, dropped[-1].seq)
+    async def _append(self, batch: list[Event]) -> None:
+        try:
+            await self._store.append(_INSERT, await asyncio.to_thread(_rows, batch))
+        except (StoreError, *UNENCODABLE) as error:
+            if isinstance(error, StoreError) and error.code != "store.failed":
+                raise
+            # One event that JSON or SQLite cannot carry must not take its neighbours with it.
+            await self._store.append(_INSERT, await asyncio.to_thread(_rows, [repaired(e) for e in batch]))
 
-    def _mark_gap(self, first: int, last: int) -> None:
-        self._gap = (self._gap[0] if self._gap else first, last)
+    def _mark_gap(self, events: list[Event], reason: str) -> None:
+        self.lost += len(events)
+        self._gap = _Gap(self._gap.first if self._gap else events[0].seq, events[-1].seq, reason)
 
-    async def _tell_of_gap(self) -> None:
-        if self._gap is None or self._ended or self._store.read_only_reason is not None:
+    def _tell_of_gap(self) -> None:
+        telling = self._telling is not None and not self._telling.done()
+        if self._gap is None or self._ended or telling:
             return
-        (first, last), self._gap = self._gap, None
-        # Published by a task, as this one must go on writing for the bus to have room.
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(
-                self._bus.emit(
-                    "core:event:log_gap",
-                    {"first_seq": first, "last_seq": last, "reason": "the disk took no events"},
-                    source="log",
-                ),
-                1.0,
-            )
+        gap, self._gap = self._gap, None
+        facts = {"first_seq": gap.first, "last_seq": gap.last, "reason": gap.reason}
+        # By a task: this one must go on writing for the bus to have room.
+        self._telling = asyncio.create_task(
+            self._bus.emit("core:event:log_gap", facts, source="log"), name="log-gap"
+        )
 
 
 async def last_seq(store: Store) -> int:
@@ -167,75 +225,57 @@ async def last_seq(store: Store) -> int:
 
 
 async def count_events(store: Store, query: EventQuery) -> int:
-    """Return how many events fit a query; its limit is ignored."""
-    if query.pattern.count("*") and not (query.pattern == "*" or query.pattern.endswith(":*")):
-        return sum([1 async for _ in find_events(store, msgspec.structs.replace(query, limit=None))])
-    condition, parameters = _condition(query)
-    return int((await store.read(f"SELECT count(*) FROM events WHERE {condition}", parameters))[0][0])
-
-
-async def find_events(store: Store, query: EventQuery) -> AsyncIterator[Event]:
-    """Iterate over the events that fit a query, oldest first.
+    """Return how many events fit a query; its limit is ignored.
 
     Raises:
         EventError: the pattern cannot be read.
         StoreError: the database cannot be read.
     """
-    if query.newest and query.limit is not None:
-        for event in reversed(await _newest(store, query)):
-            yield event
-        return
-    matches = name_matcher(query.pattern)
-    left, after = query.limit, query.after_seq
+    condition, values = await _condition(store, query)
+    sql = f"SELECT count(*) FROM events WHERE {condition}"  # noqa: S608 - made of constants
+    return int((await store.read(sql, values))[0][0])
+
+
+async def find_events(store: Store, query: EventQuery) -> AsyncIterator[Event]:
+    """Iterate over the events that fit a query, oldest first; read in pages, so that memory stays flat.
+
+    Raises:
+        EventError: the pattern cannot be read.
+        StoreError: the database cannot be read.
+    """
+    condition, values = await _condition(store, query)
+    left = query.limit
+    if query.newest and left is not None:
+        # The number of the oldest event wanted; from there on all that fit are wanted.
+        sql = f"SELECT seq FROM events WHERE {condition} ORDER BY seq DESC LIMIT ?"  # noqa: S608
+        newest = await store.read(sql, [*values, left])
+        condition, values = f"{condition} AND seq <= ?", [*values, newest[0][0] if newest else 0]
+        after = newest[-1][0] - 1 if newest else 0
+    else:
+        after = query.after_seq
+    sql = f"SELECT {_COLUMNS} FROM events WHERE {condition} AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
     while left is None or left > 0:
-        page = await _page(store, msgspec.structs.replace(query, after_seq=after), "ASC", _PAGE)
-        for event in page:
-            if matches(event.name) and (left is None or left > 0):
-                left = None if left is None else left - 1
-                yield event
-        if len(page) < _PAGE:
+        size = _PAGE if left is None else min(left, _PAGE)
+        page = await store.read(sql, [*values, after, size])
+        for row in page:
+            yield _event(row)
+        if len(page) < size:
             return
-        after = page[-1].seq
+        after = page[-1][0]
+        left = None if left is None else left - len(page)
 
 
-async def _newest(store: Store, query: EventQuery) -> list[Event]:
-    """Return at most `query.limit` events, newest first."""
-    matches = name_matcher(query.pattern)
-    limit = query.limit or 0
-    found: list[Event] = []
-    before: int | None = None
-    while len(found) < limit:
-        page = await _page(store, query, "DESC", max(limit, _PAGE), before)
-        found += [event for event in page if matches(event.name)]
-        if len(page) < max(limit, _PAGE):
-            break
-        before = page[-1].seq
-    return found[:limit]
-
-
-async def _page(
-    store: Store, query: EventQuery, order: str, size: int, before: int | None = None
-) -> list[Event]:
-    condition, parameters = _condition(query)
-    if before is not None:
-        condition, parameters = f"{condition} AND seq < ?", [*parameters, before]
-    rows = await store.read(
-        f"SELECT {_COLUMNS} FROM events WHERE {condition} ORDER BY seq {order} LIMIT ?", [*parameters, size]
-    )
-    return [_event(row) for row in rows]
-
-
-def _condition(query: EventQuery) -> tuple[str, list[Any]]:
+async def _condition(store: Store, query: EventQuery) -> tuple[str, list[Any]]:
     """Return the SQL condition of a query and its parameters; no text of the query becomes SQL."""
-    names, parameters = to_sql(query.pattern, "name")
-    parts: list[str] = [names, "seq > ?"]
-    values: list[Any] = [*parameters, query.after_seq]
+    parts = ["seq > ?"]
+    values: list[Any] = [query.after_seq]
     for sql, value in (
         ("time >= ?", microseconds(query.since) if query.since else None),
         ("time < ?", microseconds(query.until) if query.until else None),
         ("session_id = ?", query.session_id),
         ("correlation_id = ?", query.correlation_id),
         ("payload LIKE ? ESCAPE '\\'", _like(query.text) if query.text else None),
+        ("name IN (SELECT value FROM json_each(?))", await _names(store, query.pattern)),
     ):
         if value is not None:
             parts.append(sql)
@@ -243,9 +283,21 @@ def _condition(query: EventQuery) -> tuple[str, list[Any]]:
     return " AND ".join(parts), values
 
 
+async def _names(store: Store, pattern: str) -> str | None:
+    """Return the names in the log that fit a pattern, as a JSON list; None when all do.
+
+    The log has few names and an index on them, so SQLite finds events by a list of names in their order,
+    which it could do neither by a range of names nor by GLOB.
+    """
+    matches = name_matcher(pattern)
+    if pattern == "*":
+        return None
+    return _encode([name for (name,) in await store.read(_DISTINCT_NAMES) if matches(name)]).decode()
+
+
 def _like(text: str) -> str:
     # The payload is JSON: a quote or backslash in the text stands escaped there.
-    inner = _encode(text).decode()[1:-1]
+    inner = _encode(plain(text)).decode()[1:-1]
     for special in ("\\", "%", "_"):
         inner = inner.replace(special, f"\\{special}")
     return f"%{inner}%"
@@ -299,6 +351,8 @@ def _event(row: tuple[Any, ...]) -> Event:
 async def forget_old_events(store: Store, *, keep_days: int, keep_rows: int) -> int:
     """Delete events beyond the limits, oldest first, in small units so that messages get between.
 
+    The newest event always stays: the next one's number comes from it.
+
     Args:
         store: the open store.
         keep_days: greatest age in days.
@@ -306,19 +360,21 @@ async def forget_old_events(store: Store, *, keep_days: int, keep_rows: int) -> 
 
     Returns:
         How many were deleted.
+
+    Raises:
+        StoreError: the database cannot be read or written.
     """
-    oldest = microseconds(datetime.now(UTC) - timedelta(days=keep_days))
     newest = await last_seq(store)
+    oldest = microseconds(datetime.now(UTC) - timedelta(days=keep_days))
+    # From the oldest event upwards, so that only what will be deleted is read: `time` has no index.
+    young = await store.read("SELECT seq FROM events WHERE time >= ? ORDER BY seq LIMIT 1", (oldest,))
+    last = min(newest - 1, max(newest - keep_rows, young[0][0] - 1 if young else newest - 1))
     deleted = 0
     while True:
-        rows = await store.write_all(
-            [
-                (
-                    "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq <= ? OR time < ?"
-                    " ORDER BY seq LIMIT ?) RETURNING 1",
-                    (newest - keep_rows, oldest, _BATCH),
-                )
-            ]
+        rows = await store.write(
+            "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq <= ? ORDER BY seq LIMIT ?)"
+            " RETURNING 1",
+            (last, _BATCH),
         )
         deleted += len(rows)
         if len(rows) < _BATCH:

@@ -9,6 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
+from workbench.app.events.event import UNENCODABLE
+from workbench.app.events.patterns import is_event_name
+
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all declared payloads: every field is named and typed."""
@@ -35,6 +38,19 @@ class Notice(Payload):
     code: str
     message: str
     hint: str = ""
+
+
+class HealthChecked(Payload):
+    """A health check published this event to see that it arrives in the log."""
+
+    check: str
+
+
+class SettingChanged(Payload):
+    """A running workbench took another value of a setting; `origin` says where it was set."""
+
+    key: str
+    origin: str
 
 
 class EventInvalid(Payload):
@@ -82,9 +98,12 @@ class StoreRecovered(Payload):
 
 
 class StoreRestored(Payload):
-    """A damaged database was set aside and a backup took its place."""
+    """A damaged or missing database was replaced by a backup, or a new one was begun without.
 
-    quarantined: str
+    `quarantined` is where the damaged file is kept, null when there was none.
+    """
+
+    quarantined: str | None
     backup: str | None
     problem: str
 
@@ -240,6 +259,8 @@ CORE_EVENTS: Final[dict[str, type[Payload]]] = {
     "core:system:started": SystemStarted,
     "core:system:stopped": SystemStopped,
     "core:system:notice": Notice,
+    "core:system:health_checked": HealthChecked,
+    "core:settings:changed": SettingChanged,
     "core:event:invalid": EventInvalid,
     "core:event:subscriber_stuck": SubscriberStuck,
     "core:event:log_gap": LogGap,
@@ -269,11 +290,23 @@ CORE_EVENTS: Final[dict[str, type[Payload]]] = {
 """Every core event with the type that its payload must fit."""
 
 
+_WORDS: Final = {
+    "Any": "anything",
+    "None": "null",
+    "bool": "true or false",
+    "float": "number",
+    "int": "whole number",
+    "list[str]": "list of texts",
+    "str": "text",
+}
+
+
 def payload_problem(name: str, payload: dict[str, Any]) -> str | None:
     """Tell what is wrong with a payload.
 
     Args:
-        name: the event's name; names that are not in `CORE_EVENTS` (plugins') have no declared type here.
+        name: the event's name; for names outside `core:` (plugins'), which have no declared type here, the
+            name's form and that JSON can carry the payload are checked.
         payload: the payload.
 
     Returns:
@@ -281,7 +314,7 @@ def payload_problem(name: str, payload: dict[str, Any]) -> str | None:
     """
     declared = CORE_EVENTS.get(name)
     if declared is None:
-        return f"{name} is not a core event" if name.startswith("core:") else None
+        return _foreign_problem(name, payload)
     try:
         msgspec.convert(payload, declared)
     except msgspec.ValidationError as error:
@@ -289,14 +322,39 @@ def payload_problem(name: str, payload: dict[str, Any]) -> str | None:
     return None
 
 
+def _foreign_problem(name: str, payload: dict[str, Any]) -> str | None:
+    if name.startswith("core:"):
+        return "it is not a core event"
+    if not is_event_name(name):
+        return "an event name is made of lower-case segments joined by colons"
+    try:
+        msgspec.json.encode(payload)
+    except UNENCODABLE as error:
+        return f"JSON cannot carry it: {error}"
+    return None
+
+
 def reference() -> str:
     """Return the Markdown reference of all core events."""
-    lines = ["# Core events", "", "One row an event: its name, when it happens, and the payload's fields.", ""]
-    lines += ["| event | when | payload |", "|---|---|---|"]
+    lines = [
+        "# Core events",
+        "",
+        "One row an event: its name, when it happens, and the payload's fields. A field with `?` may be left",
+        "out. A payload that does not fit is published as `core:event:invalid`.",
+        "",
+        "| event | when | payload |",
+        "|---|---|---|",
+    ]
     for name, declared in CORE_EVENTS.items():
-        fields = ", ".join(f"`{item.name}`" for item in msgspec.structs.fields(declared))
+        fields = ", ".join(_field_words(item) for item in msgspec.structs.fields(declared))
         lines.append(f"| `{name}` | {' '.join((declared.__doc__ or '').split())} | {fields} |")
     return "\n".join(lines) + "\n"
+
+
+def _field_words(field: msgspec.structs.FieldInfo) -> str:
+    declared = field.type.__name__ if isinstance(field.type, type) else str(field.type)
+    words = " or ".join(_WORDS.get(part, part) for part in declared.replace("typing.", "").split(" | "))
+    return f"`{field.name}{'' if field.required else '?'}` {words}"
 
 
 if __name__ == "__main__":

@@ -43,23 +43,3 @@ def check_pattern(pattern: str) -> None:
             "Write segments joined by colons, with * for any: core:chat:* or core:*:failed.",
             pattern=pattern,
         )
-
-
-def to_sql(pattern: str, column: str) -> tuple[str, list[str]]:
-    """Return an SQL condition on `column` (a trusted name) and its parameters for names that fit `pattern`.
-
-    The condition is exact for patterns without a star and for `prefix:*`; a star between segments is tested
-    with GLOB, which lets it span segments, so the caller filters such rows again with `name_matcher`.
-
-    Raises:
-        EventError: the pattern cannot be read.
-    """
-    check_pattern(pattern)
-    if pattern == "*":
-        return "1", []
-    if "*" not in pattern:
-        return f"{column} = ?", [pattern]
-    if pattern.count("*") == 1 and pattern.endswith(":*"):
-        # A range instead of LIKE: it uses the index on names. ';' is the character after ':'.
-        return f"{column} > ? AND {column} < ?", [pattern[:-1], pattern[:-2] + ";"]
-    return f"{column} GLOB ?", [pattern]

@@ -24,6 +24,8 @@ class Subscription(ABC):
         name: shown beside the counters.
         capacity: most events that wait.
         on_close: called once when it is closed.
+
+    At every moment `delivered + dropped + lag` is the number of events that were published to it.
     """
 
     policy: str
@@ -39,6 +41,7 @@ class Subscription(ABC):
         self._capacity = capacity
         self._on_close = on_close
         self._taken = 0
+        self._takes = 0
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._waiting = False
@@ -48,7 +51,7 @@ class Subscription(ABC):
 
     @abstractmethod
     def offer(self, event: Event) -> bool:
-        """Take an event from the bus; False when the publisher has to wait for room."""
+        """Take an event from the bus; False when the publisher must wait until the buffer is taken."""
 
     @abstractmethod
     def _take(self) -> list[Event]:
@@ -78,10 +81,15 @@ class Subscription(ABC):
         """Whether no further events will arrive."""
         return self._closed
 
-    async def wait_for_room(self) -> None:
-        """Wait until the subscriber has taken something or is closed."""
-        self._room.clear()
-        if not self._closed:
+    @property
+    def takes(self) -> int:
+        """How often the subscriber has emptied its buffer."""
+        return self._takes
+
+    async def wait_for_take(self, takes: int) -> None:
+        """Wait until the subscriber has emptied its buffer more than `takes` times, or is closed."""
+        while self._takes == takes and not self._closed:
+            self._room.clear()
             await self._room.wait()
 
     def declare_stuck(self) -> bool:
@@ -119,6 +127,7 @@ class Subscription(ABC):
             self._waiting = True
             await self._arrived.wait()
         events = self._take()
+        self._takes += 1
         self._taken += len(events)
         self._room.set()
         return events
@@ -150,7 +159,11 @@ class Subscription(ABC):
 
 
 class DurableSubscription(Subscription):
-    """Gets every event: a full buffer makes the publisher wait."""
+    """Gets every event: when its buffer is full, the publisher leaves its event there and waits.
+
+    Since no event is held back, all subscribers see one order, and a publisher that is cancelled while it
+    waits has still published. So the buffer is bounded by its capacity plus the number of publishers at work.
+    """
 
     policy = "durable"
 
@@ -161,14 +174,14 @@ class DurableSubscription(Subscription):
         self._events: list[Event] = []
 
     def offer(self, event: Event) -> bool:
-        """Take the event unless the buffer is full; a closed subscription lets all pass by."""
-        events = self._events
-        if len(events) < self._capacity and not self._closed:
-            events.append(event)
-            if self._waiting:
-                self._wake()
+        """Take the event; False when the publisher has to wait. A closed subscription lets all pass by."""
+        if self._closed:
             return True
-        return self._closed
+        events = self._events
+        events.append(event)
+        if self._waiting:
+            self._wake()
+        return len(events) <= self._capacity
 
     def _take(self) -> list[Event]:
         events, self._events = self._events, []
@@ -213,7 +226,7 @@ class LatestSubscription(Subscription):
     """Keeps only the newest event of each key; the oldest key goes when there are too many.
 
     Args:
-        key: what makes two events the same; the name and the session when left out.
+        key: what makes two events the same; the name and the session when left out. It must not raise.
     """
 
     policy = "coalesce"

@@ -11,26 +11,37 @@ from typing import Any, Final
 import aiosqlite
 
 READERS: Final = 2
-_BUSY_MS: Final = 5000
+BUSY_MS: Final = 5000
 
 
 async def open_writer(path: Path) -> aiosqlite.Connection:
-    """Open the one connection that writes; transactions are begun and ended by the writer itself."""
-    connection = await aiosqlite.connect(path, isolation_level=None)
-    await connection.execute("PRAGMA journal_mode = WAL")
-    await connection.execute("PRAGMA foreign_keys = ON")
-    await connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-    await connection.execute("PRAGMA synchronous = FULL")
-    await connection.execute("PRAGMA cache_size = -8192")
-    return connection
+    """Open the one connection that writes; transactions are begun and ended by the writer itself.
+
+    Raises:
+        sqlite3.Error: the database cannot be opened.
+    """
+    pragmas = ("journal_mode = WAL", "foreign_keys = ON", "synchronous = FULL", "cache_size = -8192")
+    return await _open(str(path), pragmas)
 
 
 async def open_reader(path: Path) -> aiosqlite.Connection:
-    """Open a connection that only reads and never checkpoints (see the design's note on SQLite 3.40)."""
-    connection = await aiosqlite.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
-    await connection.execute("PRAGMA query_only = ON")
-    await connection.execute("PRAGMA wal_autocheckpoint = 0")
-    await connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+    """Open a connection that only reads and never checkpoints (see the design's note on SQLite 3.40).
+
+    Raises:
+        sqlite3.Error: the database cannot be opened.
+    """
+    return await _open(f"{path.as_uri()}?mode=ro", ("query_only = ON", "wal_autocheckpoint = 0"), uri=True)
+
+
+async def _open(database: str, pragmas: Sequence[str], *, uri: bool = False) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(database, uri=uri, isolation_level=None)
+    try:
+        for pragma in (f"busy_timeout = {BUSY_MS}", *pragmas):
+            await connection.execute_fetchall(f"PRAGMA {pragma}")
+    except BaseException:
+        # An open connection is a thread that would keep the process from ending.
+        await connection.close()
+        raise
     return connection
 
 
@@ -45,31 +56,54 @@ class ReaderPool:
     def __init__(self, path: Path, size: int = READERS) -> None:
         self._path = path
         self._idle: list[aiosqlite.Connection] = []
+        self._busy: set[aiosqlite.Connection] = set()
+        self._size = size
         self._slots = asyncio.Semaphore(size)
+        self._closed = False
 
-    async def query(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Run a query and return all its rows; cancelling the caller interrupts it.
+    async def query(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]] | None:
+        """Run a query and return all its rows, None once the pool is closed.
+
+        Cancelling the caller interrupts the query.
 
         Raises:
-            sqlite3.Error: the query failed.
+            sqlite3.Error: the query failed, or `close` interrupted it.
+            ValueError, TypeError, OverflowError: SQLite cannot hold a parameter.
         """
-        async with self._borrowed() as connection:
-            try:
-                return [tuple(row) for row in await connection.execute_fetchall(sql, parameters)]
-            except asyncio.CancelledError:
-                await asyncio.shield(connection.interrupt())
-                raise
+        async with self._slots:
+            if self._closed:
+                return None
+            async with self._borrowed() as connection:
+                try:
+                    return [tuple(row) for row in await connection.execute_fetchall(sql, parameters)]
+                except asyncio.CancelledError:
+                    await connection.interrupt()
+                    raise
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Interrupt the queries that run and close every connection. Safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        for connection in tuple(self._busy):
+            await connection.interrupt()
+        # Whoever has a slot closes the connection when giving it back; who waits for one is told.
+        for _ in range(self._size):
+            await self._slots.acquire()
+        for _ in range(self._size):
+            self._slots.release()
         while self._idle:
             await self._idle.pop().close()
 
     @contextlib.asynccontextmanager
     async def _borrowed(self) -> AsyncIterator[aiosqlite.Connection]:
-        async with self._slots:
-            connection = self._idle.pop() if self._idle else await open_reader(self._path)
-            try:
-                yield connection
-            finally:
+        connection = self._idle.pop() if self._idle else await open_reader(self._path)
+        self._busy.add(connection)
+        try:
+            yield connection
+        finally:
+            self._busy.discard(connection)
+            if self._closed:
+                await connection.close()
+            else:
                 self._idle.append(connection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import sys
@@ -26,6 +27,10 @@ else:
 
     def _try_lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+# What systems answer when somebody else has the lock; anything else is a folder that cannot lock.
+_HELD = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
 
 
 class LockHolder(msgspec.Struct, frozen=True):
@@ -63,10 +68,12 @@ class ProfileLock:
             raise folder_error(error, self._path) from error
         try:
             _try_lock(descriptor)
-        except OSError:
+        except OSError as error:
             holder = _read_holder(descriptor)
             os.close(descriptor)
-            raise _busy(self._path, holder) from None
+            if error.errno in _HELD:
+                raise _busy(self._path, holder) from None
+            raise folder_error(error, self._path) from error
         try:
             clean = not _read_text(descriptor).strip()
             _write_text(descriptor, msgspec.json.encode(LockHolder(os.getpid(), socket.gethostname())))
@@ -112,7 +119,8 @@ def _read_holder(descriptor: int) -> LockHolder | None:
 
 
 def _write_text(descriptor: int, text: bytes) -> None:
-    os.ftruncate(descriptor, 0)
+    # Written over the old text, which tells of an unclean end: a full disk must not leave an empty file.
     os.lseek(descriptor, 0, os.SEEK_SET)
     os.write(descriptor, text)
+    os.ftruncate(descriptor, len(text))
     os.fsync(descriptor)

@@ -58,7 +58,8 @@ def check_version(connection: sqlite3.Connection, path: Path) -> int:
     if version > newest_version():
         raise StoreError(
             "newer",
-            f"The database {path} was written by a newer workbench (layout {version}, known {newest_version()}).",
+            f"The database {path} was written by a newer workbench"
+            f" (layout {version}, known {newest_version()}).",
             "Update workbench, or choose another profile with --data-dir.",
             version=version,
         )
@@ -69,13 +70,14 @@ def migrate(connection: sqlite3.Connection) -> list[int]:
     """Bring the database to the newest version.
 
     Args:
-        connection: a connection in autocommit mode that nothing else uses.
+        connection: a connection in autocommit mode that nothing else uses, with foreign keys not enforced: a
+            migration that makes a table anew drops the old one, which would delete all rows that refer to it.
 
     Returns:
         The numbers of the migrations that ran. When one fails, those before it stay done.
 
     Raises:
-        sqlite3.Error: a migration failed; its transaction is rolled back.
+        sqlite3.Error: a migration failed or left a reference to nothing; its transaction is rolled back.
     """
     done = []
     for migration in all_migrations()[schema_version(connection) :]:
@@ -83,6 +85,8 @@ def migrate(connection: sqlite3.Connection) -> list[int]:
         try:
             for statement in statements(migration.sql):
                 connection.execute(statement)
+            if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
+                raise sqlite3.IntegrityError(f"migration {migration.number} leaves references to nothing")
             connection.execute(f"PRAGMA user_version = {migration.number:d}")
             connection.execute("COMMIT")
         except BaseException:

@@ -1,4 +1,4 @@
-"""Makes a database file ready to be opened: folders, check, repair, migrations. Blocks; run it in a thread."""
+"""Makes a database ready to be opened: folders, check, repair, migrations. Blocks; run it in a thread."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from contextlib import closing
 
 import msgspec
 
-from workbench.app.errors import StoreError
 from workbench.app.paths import Paths
-from workbench.app.store.backup import back_up, quarantine, quick_check, restore_newest
+from workbench.app.store.backup import back_up, backups, quarantine, quick_check, restore_newest
 from workbench.app.store.failures import folder_error, is_damage, store_error
+from workbench.app.store.lock import ProfileLock
 from workbench.app.store.migrate import check_version, migrate, newest_version
 
 
@@ -19,8 +19,8 @@ class OpenReport(msgspec.Struct, frozen=True):
 
     Args:
         clean: the last process that wrote it ended cleanly.
-        problem: what was wrong with a damaged database, else None.
-        quarantined: where the damaged database lies now.
+        problem: what was wrong with a damaged or missing database, else None.
+        quarantined: where the damaged database lies now; None when there was no file.
         restored: the backup that took its place; None when there was none.
         migrated: numbers of the migrations that ran.
         schema: the database's version now.
@@ -47,6 +47,21 @@ def make_folders(paths: Paths) -> None:
         raise folder_error(error, paths.data_dir) from error
 
 
+def lock_and_prepare(lock: ProfileLock, paths: Paths) -> OpenReport:
+    """Make the profile's folders, take its lock and prepare its database; the lock is held on return only.
+
+    Raises:
+        StoreError: see `ProfileLock.acquire` and `prepare`.
+    """
+    make_folders(paths)
+    clean = lock.acquire()
+    try:
+        return prepare(paths, clean=clean)
+    except BaseException:
+        lock.release(clean=clean)
+        raise
+
+
 def prepare(paths: Paths, *, clean: bool) -> OpenReport:
     """Check, repair and migrate the database of a profile whose lock is held.
 
@@ -64,7 +79,6 @@ def prepare(paths: Paths, *, clean: bool) -> OpenReport:
         report = _repair(paths, clean)
         with closing(sqlite3.connect(paths.database, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA foreign_keys = ON")
             version = check_version(connection, paths.database)
             if 0 < version < newest_version():
                 back_up(paths.database, paths.backups, "migration")
@@ -86,23 +100,24 @@ def _repair(paths: Paths, clean: bool) -> OpenReport:
     return OpenReport(
         clean=clean,
         problem=problem,
-        quarantined=str(quarantined),
+        quarantined=str(quarantined) if quarantined else None,
         restored=str(restored) if restored else None,
     )
 
 
 def _damage(paths: Paths, clean: bool) -> str | None:
-    if not paths.database.exists():
-        return None
+    """Return what is wrong with the database, None when it is sound or has yet to be made."""
+    if not paths.database.exists() or paths.database.stat().st_size == 0:
+        # Also what a kill in the middle of a repair leaves behind: the backup has yet to be put in place.
+        found = "is empty" if paths.database.exists() else "is missing"
+        return f"the file {found}" if backups(paths.backups) else None
     if not clean:
         return quick_check(paths.database)
     try:
         with closing(sqlite3.connect(paths.database, isolation_level=None)) as connection:
-            # Reading the schema finds a file that is no database, or a torn first page, at no cost.
+            # Reading the schema finds a file that is no database, or shorter than it says, at no cost.
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             check_version(connection, paths.database)
-    except StoreError:
-        raise
     except sqlite3.DatabaseError as error:
         if is_damage(error):
             return str(error)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, ParamSpec, Self, TypeVar
 
 from workbench.app.errors import StoreError
 from workbench.app.paths import Paths
 from workbench.app.store import backup
 from workbench.app.store.connection import ReaderPool, open_writer
-from workbench.app.store.failures import folder_error, store_error
+from workbench.app.store.failures import UNSTORABLE, closed_error, folder_error, is_damage, store_error
 from workbench.app.store.lock import ProfileLock
 from workbench.app.store.migrate import newest_version
-from workbench.app.store.prepare import OpenReport, make_folders, prepare
+from workbench.app.store.prepare import OpenReport, lock_and_prepare
 from workbench.app.store.writer import Row, Statement, Writer
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 _BACKUP_EVERY: Final = timedelta(hours=24)
 
@@ -45,6 +47,8 @@ class Store:
         self._lock = lock
         self._readers = ReaderPool(paths.database)
         self._announce: Announce | None = None
+        self._damaged = False
+        self._closing: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, paths: Paths, *, wait_for_disk: bool = False) -> Self:
@@ -57,17 +61,15 @@ class Store:
         Raises:
             StoreError: the profile is in use, unreadable, unwritable, full or newer than this program.
         """
-        await asyncio.to_thread(make_folders, paths)
         lock = ProfileLock(paths.lock_file)
-        clean = await asyncio.to_thread(lock.acquire)
         try:
-            report = await asyncio.to_thread(prepare, paths, clean=clean)
+            report = await _in_thread(lock_and_prepare, lock, paths)
             connection = await open_writer(paths.database)
         except sqlite3.Error as error:
-            lock.release(clean=clean)
+            lock.release()
             raise store_error(error, paths.database) from error
         except BaseException:
-            lock.release(clean=clean)
+            lock.release()
             raise
         store = cls(paths, report, None, lock)
         store._writer = Writer(
@@ -153,9 +155,15 @@ class Store:
             StoreError: the query failed.
         """
         try:
-            return await self._readers.query(sql, parameters)
-        except sqlite3.Error as error:
-            raise store_error(error, self.paths.database) from error
+            rows = await self._readers.query(sql, parameters)
+        except (sqlite3.Error, *UNSTORABLE) as error:
+            if self._closing is None:
+                self._damaged = self._damaged or is_damage(error)
+                raise store_error(error, self.paths.database) from error
+            rows = None
+        if rows is None:
+            raise closed_error()
+        return rows
 
     async def back_up(self, reason: str = "manual") -> Path:
         """Write a checked copy of the database beside the others and return its path.
@@ -163,8 +171,10 @@ class Store:
         Raises:
             StoreError: the copy could not be made.
         """
+        if self._closing is not None:
+            raise closed_error()
         try:
-            path = await asyncio.to_thread(backup.back_up, self.paths.database, self.paths.backups, reason)
+            path = await _in_thread(backup.back_up, self.paths.database, self.paths.backups, reason)
         except sqlite3.Error as error:
             raise store_error(error, self.paths.database) from error
         except OSError as error:
@@ -175,11 +185,9 @@ class Store:
 
     async def back_up_if_due(self) -> Path | None:
         """Write the daily copy when the newest one is a day old; None when it is not due."""
-        copies = await asyncio.to_thread(backup.backups, self.paths.backups)
-        if copies:
-            age = datetime.now(UTC).timestamp() - (await asyncio.to_thread(copies[0].stat)).st_mtime
-            if age < _BACKUP_EVERY.total_seconds():
-                return None
+        age = await asyncio.to_thread(backup.newest_age, self.paths.backups)
+        if age is not None and age < _BACKUP_EVERY:
+            return None
         return await self.back_up("daily")
 
     async def check(self) -> str | None:
@@ -188,16 +196,28 @@ class Store:
         return None if found == "ok" else str(found)
 
     async def close(self) -> None:
-        """Commit what waits, close every connection and give the lock back. Safe to call twice."""
+        """Commit what waits, close every connection and give the lock back. Safe to call twice.
+
+        It takes a bounded time. A caller that is cancelled still waits for the end of it: an open connection
+        would keep the process alive, and a lock given back too early would let another one in.
+        """
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="store-close")
+        await _to_the_end(self._closing)
+
+    async def _close(self) -> None:
         clean = False
         try:
             await self._readers.close()
-            if self._writer is not None:
-                await self._writer.close()
-            clean = True
         finally:
-            if self._lock is not None:
-                self._lock.release(clean=clean)
+            try:
+                if self._writer is not None:
+                    await self._writer.close()
+                    clean = not (self._damaged or self._writer.damaged)
+            finally:
+                if self._lock is not None:
+                    # Unclean, so that the next start checks the whole file.
+                    self._lock.release(clean=clean)
 
     def _open_writer(self) -> Writer:
         if self._writer is None:
@@ -211,8 +231,24 @@ class Store:
     async def _tell_of_disk(self, reason: str | None, waited: float) -> None:
         if self._announce is None:
             return
-        with contextlib.suppress(asyncio.CancelledError):
-            if reason is None:
-                await self._announce("core:store:recovered", {"waited_ms": waited * 1000})
-            else:
-                await self._announce("core:store:read_only", {"reason": reason})
+        if reason is None:
+            await self._announce("core:store:recovered", {"waited_ms": waited * 1000})
+        else:
+            await self._announce("core:store:read_only", {"reason": reason})
+
+
+async def _in_thread(function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+    """Run blocking work in a thread; a cancelled caller waits for its end, as it cannot be stopped."""
+    return await _to_the_end(asyncio.create_task(asyncio.to_thread(function, *args, **kwargs)))
+
+
+async def _to_the_end(task: asyncio.Task[_R]) -> _R:
+    """Wait for a task; when the caller is cancelled, wait on and raise that only then."""
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            # Looked at, as nobody else will.
+            task.exception()
+        raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from time import monotonic
@@ -13,7 +14,8 @@ from typing import Any, Final
 import aiosqlite
 
 from workbench.app.errors import StoreError
-from workbench.app.store.failures import is_passing, store_error
+from workbench.app.store.connection import BUSY_MS
+from workbench.app.store.failures import UNSTORABLE, closed_error, is_damage, is_passing, store_error
 
 Row = tuple[Any, ...]
 Statement = tuple[str, Sequence[Any]]
@@ -41,8 +43,14 @@ class _Unit:
         self.done: asyncio.Future[list[Row]] = asyncio.get_running_loop().create_future()
 
     def fail(self, error: StoreError) -> None:
+        """Answer the caller with an error, unless it no longer waits."""
         if not self.done.done():
             self.done.set_exception(error)
+
+    def succeed(self, rows: list[Row]) -> None:
+        """Answer the caller with rows, unless it no longer waits."""
+        if not self.done.done():
+            self.done.set_result(rows)
 
 
 class Writer:
@@ -68,14 +76,20 @@ class Writer:
         self._path = path
         self._wait_for_disk = wait_for_disk
         self._on_disk = on_disk
-        self._queue: asyncio.Queue[_Unit | None] = asyncio.Queue(_QUEUE_LIMIT)
+        self._waiting: deque[_Unit] = deque()
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Semaphore(_QUEUE_LIMIT)
         self._full_sync = True
         self._dirty = False
         self._closing = False
         self._close_by = 0.0
+        self._refused_at = 0.0
         self._stop_waiting = asyncio.Event()
         self._notices: set[asyncio.Task[None]] = set()
         self.read_only_reason: str | None = None
+        """Why units wait for the disk, None while it takes them."""
+        self.damaged = False
+        """Whether SQLite has found the file damaged."""
         self._task = asyncio.create_task(self._run(), name="store-writer")
 
     async def write(self, statements: Sequence[Statement]) -> list[Row]:
@@ -108,104 +122,111 @@ class Writer:
             self._closing = True
             self._close_by = monotonic() + _CLOSE_SECONDS
             self._stop_waiting.set()
-            await self._queue.put(None)
+            self._arrived.set()
         await self._task
-        for notice in tuple(self._notices):
-            with contextlib.suppress(asyncio.CancelledError):
-                notice.cancel()
-                await notice
+        for notice in self._notices:
+            notice.cancel()
+        await asyncio.gather(*self._notices, return_exceptions=True)
 
     async def _submit(self, unit: _Unit) -> list[Row]:
-        if self._closing:
-            raise StoreError("closed", "The database is closed.", "Start workbench again.")
-        await self._queue.put(unit)
-        return await unit.done
+        async with self._room:
+            if self._closing:
+                raise closed_error()
+            self._waiting.append(unit)
+            self._arrived.set()
+            try:
+                return await unit.done
+            except asyncio.CancelledError:
+                with contextlib.suppress(ValueError):
+                    self._waiting.remove(unit)
+                raise
 
     async def _run(self) -> None:
         try:
-            while (group := await self._next_group()) is not None:
+            while group := await self._next_group():
                 await self._commit(group)
         finally:
             self._closing = True
-            await self._checkpoint()
-            await self._connection.close()
-            self._fail_queued()
+            try:
+                await self._checkpoint()
+                await self._connection.close()
+            finally:
+                for unit in self._waiting:
+                    unit.fail(closed_error())
 
-    async def _next_group(self) -> list[_Unit] | None:
-        """Return the units that wait, at least one; None when the writer is to end."""
-        try:
-            first = await asyncio.wait_for(self._queue.get(), _IDLE_SECONDS if self._dirty else None)
-        except TimeoutError:
-            await self._checkpoint()
-            first = await self._queue.get()
-        if first is None:
-            return None
-        group = [first]
-        while len(group) < _GROUP_LIMIT and not self._queue.empty():
-            unit = self._queue.get_nowait()
-            if unit is None:
-                # The end comes after this group: put the mark back, there is room for it again.
-                self._queue.put_nowait(None)
-                break
-            group.append(unit)
-        return group
+    async def _next_group(self) -> list[_Unit]:
+        """Return the units that wait, at least one; none when the writer is to end."""
+        while not self._waiting and not self._closing:
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(_IDLE_SECONDS if self._dirty else None):
+                    await self._arrived.wait()
+            except TimeoutError:
+                await self._checkpoint()
+        return [self._waiting.popleft() for _ in range(min(_GROUP_LIMIT, len(self._waiting)))]
 
     async def _commit(self, group: list[_Unit]) -> None:
         """Commit a group; wait for the disk when it refuses and waiting is allowed."""
-        refused_at = 0.0
         while group := [unit for unit in group if not unit.done.done()]:
             try:
                 await self._try_commit(group)
-            except sqlite3.Error as error:
+            except Exception as error:
                 await self._roll_back()
-                failure = store_error(error, self._path)
+                self.damaged = self.damaged or is_damage(error)
                 if not self._keeps_trying(error):
-                    for unit in group:
-                        unit.fail(failure)
-                    break
-                refused_at = refused_at or monotonic()
-                self._say(failure.message, 0.0)
+                    await self._give_up(group, error)
+                    return
+                self._say_refused(store_error(error, self._path).message)
                 await self._pause()
             else:
-                self._dirty = True
-                break
-        if refused_at and self.read_only_reason is not None:
-            self._say(None, monotonic() - refused_at)
+                self._say_taken()
+                return
 
-    def _keeps_trying(self, error: sqlite3.Error) -> bool:
+    async def _give_up(self, group: list[_Unit], error: Exception) -> None:
+        """Fail a group that could not be committed; one unit's own fault must not hurt the others."""
+        if len(group) > 1 and not is_passing(error):
+            for unit in group:
+                await self._commit([unit])
+        else:
+            for unit in group:
+                unit.fail(store_error(error, self._path))
+
+    def _keeps_trying(self, error: Exception) -> bool:
         in_time = not self._closing or monotonic() < self._close_by
         return self._wait_for_disk and is_passing(error) and in_time
 
     async def _try_commit(self, group: list[_Unit]) -> None:
         await self._set_sync(any(unit.durable for unit in group))
-        await self._connection.execute("BEGIN IMMEDIATE")
+        await self._run_sql("BEGIN IMMEDIATE")
         results: list[tuple[_Unit, list[Row]]] = []
         for unit in group:
             try:
                 results.append((unit, await self._apply(unit)))
-            except (sqlite3.Error, ValueError, TypeError, OverflowError) as error:
-                if isinstance(error, sqlite3.Error) and is_passing(error):
+            except (sqlite3.Error, *UNSTORABLE) as error:
+                # A disk that refuses, or a transaction that SQLite ended, concerns the whole group.
+                if is_passing(error) or not self._connection.in_transaction:
                     raise
-                unit.fail(_unit_error(error, self._path))
-        await self._connection.execute("COMMIT")
+                self.damaged = self.damaged or is_damage(error)
+                unit.fail(store_error(error, self._path))
+        await self._run_sql("COMMIT")
+        self._dirty = True
         for unit, rows in results:
-            if not unit.done.done():
-                unit.done.set_result(rows)
+            unit.succeed(rows)
 
     async def _apply(self, unit: _Unit) -> list[Row]:
         """Run a unit's statements; when one fails, undo those before it."""
         # SQLite undoes a single failed statement by itself, so only more than one needs a savepoint.
         if unit.rows is None and len(unit.statements) == 1:
             return await self._run_statements(unit)
-        await self._connection.execute("SAVEPOINT unit")
+        await self._run_sql("SAVEPOINT unit")
         try:
             rows = await self._run_statements(unit)
-        except BaseException:
+        except Exception:
             if self._connection.in_transaction:
-                await self._connection.execute("ROLLBACK TO unit")
-                await self._connection.execute("RELEASE unit")
+                await self._run_sql("ROLLBACK TO unit")
+                await self._run_sql("RELEASE unit")
             raise
-        await self._connection.execute("RELEASE unit")
+        await self._run_sql("RELEASE unit")
         return rows
 
     async def _run_statements(self, unit: _Unit) -> list[Row]:
@@ -214,7 +235,7 @@ class Writer:
             await self._insert(unit.statements[0][0], unit.rows)
             return rows
         for sql, parameters in unit.statements:
-            rows = [tuple(row) for row in await self._connection.execute_fetchall(sql, parameters)]
+            rows = await self._run_sql(sql, parameters)
         return rows
 
     async def _insert(self, insert: str, rows: Sequence[Row]) -> None:
@@ -229,7 +250,8 @@ class Writer:
         statement = f"{insert} VALUES {', '.join([values] * block)}"
         whole = len(rows) - len(rows) % block
         blocks = (
-            [value for row in rows[start : start + block] for value in row] for start in range(0, whole, block)
+            [value for row in rows[start : start + block] for value in row]
+            for start in range(0, whole, block)
         )
         await self._connection.executemany(statement, blocks)
         if whole < len(rows):
@@ -237,14 +259,14 @@ class Writer:
 
     async def _set_sync(self, full: bool) -> None:
         if full != self._full_sync:
-            await self._connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
+            await self._run_sql(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
             self._full_sync = full
 
     async def _roll_back(self) -> None:
         # A full disk makes SQLite roll back by itself; then there is no transaction left to end.
         if self._connection.in_transaction:
             with contextlib.suppress(sqlite3.Error):
-                await self._connection.execute("ROLLBACK")
+                await self._run_sql("ROLLBACK")
 
     async def _pause(self) -> None:
         """Wait before the next try, less long when the writer is closing."""
@@ -254,10 +276,19 @@ class Writer:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stop_waiting.wait(), _RETRY_SECONDS)
 
-    def _say(self, reason: str | None, waited: float) -> None:
-        if reason == self.read_only_reason:
-            return
-        self.read_only_reason = reason
+    def _say_refused(self, reason: str) -> None:
+        if self.read_only_reason is None:
+            self._refused_at = monotonic()
+        if reason != self.read_only_reason:
+            self.read_only_reason = reason
+            self._notify(reason, 0.0)
+
+    def _say_taken(self) -> None:
+        if self.read_only_reason is not None:
+            self.read_only_reason = None
+            self._notify(None, monotonic() - self._refused_at)
+
+    def _notify(self, reason: str | None, waited: float) -> None:
         # A task of its own: whoever hears it may write, and the writer must not wait for itself.
         notice = asyncio.ensure_future(self._on_disk(reason, waited))
         self._notices.add(notice)
@@ -265,19 +296,16 @@ class Writer:
 
     async def _checkpoint(self) -> None:
         """Move the log into the database and shrink it; failing to is no loss."""
-        if self._dirty:
-            self._dirty = False
-            with contextlib.suppress(sqlite3.Error):
-                await self._connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+        if not self._dirty:
+            return
+        with contextlib.suppress(sqlite3.Error):
+            # Without waiting for readers: a write that comes now must not wait for them either.
+            await self._run_sql("PRAGMA busy_timeout = 0")
+            await self._run_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        with contextlib.suppress(sqlite3.Error):
+            await self._run_sql(f"PRAGMA busy_timeout = {BUSY_MS}")
+        self._dirty = False
 
-    def _fail_queued(self) -> None:
-        while not self._queue.empty():
-            unit = self._queue.get_nowait()
-            if unit is not None:
-                unit.fail(StoreError("closed", "The database was closed before this was written."))
-
-
-def _unit_error(error: Exception, path: Path) -> StoreError:
-    if isinstance(error, sqlite3.Error):
-        return store_error(error, path)
-    return StoreError("failed", f"The database {path} cannot take a value: {error}.")
+    async def _run_sql(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        # Not `execute`: its cursor would be freed on the loop's thread, which may wait for SQLite there.
+        return [tuple(row) for row in await self._connection.execute_fetchall(sql, parameters)]

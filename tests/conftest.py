@@ -1,0 +1,88 @@
+"""What all tests share: a profile, a bus, a store, and the check that a test leaves nothing running."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import AsyncIterator, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from workbench.app.events.bus import EventBus
+from workbench.app.paths import Paths, paths_for
+from workbench.app.store.store import Store
+
+# How long what a test has ended may take to be gone.
+GRACE_S = 5.0
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """The paths of a profile that does not exist yet."""
+    return paths_for(tmp_path / "profile")
+
+
+@pytest.fixture
+def bus() -> EventBus:
+    """A bus on which a wrong payload raises."""
+    return EventBus(strict=True)
+
+
+@pytest.fixture
+async def store(paths: Paths) -> AsyncIterator[Store]:
+    """An open store, closed after the test."""
+    opened = await Store.open(paths)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a task or a database thread behind."""
+    if inspect.iscoroutinefunction(getattr(request, "function", None)):
+        request.getfixturevalue("no_tasks_left")
+    yield
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            thread.join(GRACE_S)
+            assert not thread.is_alive(), "a database connection was not closed"
+
+
+@pytest.fixture
+async def no_tasks_left() -> AsyncIterator[None]:
+    """Fail a test that leaves a task in its event loop."""
+    before = asyncio.all_tasks()
+    yield
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    if left:
+        _, running = await asyncio.wait(left, timeout=GRACE_S)
+        assert not running, f"tasks were left running: {running}"
+
+
+@pytest.fixture(scope="session")
+def private_mounts() -> tuple[str, ...]:
+    """The command prefix that runs a program with mounts of its own; skips where there is none."""
+    prefix = _mount_prefix()
+    if prefix is None:
+        pytest.skip("this system lets no test mount a file system of its own")
+    return prefix
+
+
+@cache
+def _mount_prefix() -> tuple[str, ...] | None:
+    if shutil.which("unshare") is None:
+        return None
+    for options in (("-m",), ("-rm",)) if os.geteuid() == 0 else (("-rm",),):
+        prefix = ("unshare", *options)
+        probe = [*prefix, "mount", "-t", "tmpfs", "none", "/mnt"]
+        if subprocess.run(probe, capture_output=True, check=False, timeout=30).returncode == 0:
+            return prefix
+    return None
