@@ -8,7 +8,8 @@ dictionary.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from threading import Event
 from typing import Literal, NamedTuple
 
@@ -48,26 +49,17 @@ def read_prompt(loaded: LoadedModel, slot: Slot, prompt: Sequence[int], cancelle
     Raises:
         WorkerError: `worker.failed` when the library fails.
     """
-    # Only while a prompt is read: asking Python at each of the hundreds of steps that a token takes would
-    # slow down the decoding, which is left after any token anyway.
-    guard = native.set_abort(loaded.context, cancelled.is_set)
-    try:
+    with _breakable(loaded, cancelled):
         for start in range(len(slot.tokens), len(prompt), loaded.batch_size):
             if cancelled.is_set():
                 return False
             chunk = prompt[start : start + loaded.batch_size]
             loaded.batch.fill(chunk, start, slot.sequence)
             status = native.decode(loaded.context, loaded.batch.native)
-            if status == native.ABORTED:
-                loaded.conversations.cut(slot, start)
-                return False
             if status != native.DECODED:
-                raise _failed(loaded, slot, status)
+                return _broken_off(loaded, slot, status)
             slot.tokens.extend(chunk)
-        return True
-    finally:
-        native.set_abort(loaded.context, None)
-        del guard
+    return True
 
 
 def write_reply(
@@ -87,11 +79,25 @@ def write_reply(
         sampler: chooses the tokens.
         writer: takes their bytes.
         limit: most tokens, at least 1.
-        cancelled: ends the loop after the present token.
+        cancelled: ends it after the present token, or within it unless the model is tiny.
 
     Raises:
         WorkerError: `worker.failed` when the library fails.
     """
+    breakable = nullcontext() if loaded.plan.tiny else _breakable(loaded, cancelled)
+    with breakable:
+        return _write(loaded, slot, sampler, writer, limit=limit, cancelled=cancelled)
+
+
+def _write(
+    loaded: LoadedModel,
+    slot: Slot,
+    sampler: native_samplers.Sampler,
+    writer: PartWriter,
+    *,
+    limit: int,
+    cancelled: Event,
+) -> Written:
     sample, decode, context = native_samplers.sample, native.decode, loaded.context
     ends, pieces, add = loaded.vocabulary.ends, loaded.vocabulary.pieces, writer.add
     stopped, remember, position = cancelled.is_set, slot.tokens.append, len(slot.tokens)
@@ -111,14 +117,34 @@ def write_reply(
         tokens[0] = token
         positions[0] = position
         if status := decode(context, row):
-            raise _failed(loaded, slot, status)
+            _broken_off(loaded, slot, status)
+            break
         remember(token)
         position += 1
     return Written("cancelled", count, first)
 
 
-def _failed(loaded: LoadedModel, slot: Slot, status: int) -> WorkerError:
-    """Empty the slot, since nobody knows what the failed computation left in it."""
+@contextmanager
+def _breakable(loaded: LoadedModel, cancelled: Event) -> Iterator[None]:
+    """Let a cancel break off what the library computes, between two of its steps."""
+    kept_alive = native.set_abort(loaded.context, cancelled.is_set)
+    try:
+        yield
+    finally:
+        native.set_abort(loaded.context, None)
+        del kept_alive
+
+
+def _broken_off(loaded: LoadedModel, slot: Slot, status: int) -> bool:
+    """Take what was not finished out of the cache; returns False.
+
+    Raises:
+        WorkerError: `worker.failed` when the library failed instead of being told to stop. The slot is empty
+            then, since nobody knows what is left in it.
+    """
+    if status == native.ABORTED:
+        loaded.conversations.cut(slot, len(slot.tokens))
+        return False
     loaded.conversations.cut(slot, 0)
     message = f"The model library failed to compute (status {status})."
-    return WorkerError("failed", message, "The worker's log has the details; load the model again.")
+    raise WorkerError("failed", message, "The worker's log has the details; load the model again.")

@@ -9,6 +9,7 @@ from workbench.app.errors import ModelError
 from workbench.app.workers.llm.decode import Written, read_prompt, write_reply
 from workbench.app.workers.llm.model import LoadedModel
 from workbench.app.workers.llm.parts import Emit, PartWriter
+from workbench.app.workers.llm.prompt import prompt_too_long
 from workbench.app.workers.llm.replies import Reason, Reply, Usage
 from workbench.app.workers.llm.requests import Generate
 from workbench.app.workers.llm.sampling import choose_seed, sampler_chain
@@ -50,19 +51,15 @@ def generate(loaded: LoadedModel, request: Generate, *, cancelled: Event, emit: 
 
 def _prompt_of(loaded: LoadedModel, request: Generate) -> tuple[list[int], int]:
     """Return the prompt and how many tokens a reply to it may have."""
-    prompt = loaded.prompts.tokens(request.messages, request.tools, request.prefix)
     context = loaded.plan.context
+    prompt = loaded.prompts.tokens(request.messages, request.tools, request.prefix, most=context)
     if not prompt:
         message = "The model's chat template made an empty prompt of the messages."
         raise ModelError(
             "template_failed", message, "Load the model with another template, such as `chatml`."
         )
     if len(prompt) >= context:
-        message = (
-            f"The prompt has {len(prompt)} tokens; the model's context of {context} has no room to answer."
-        )
-        hint = "Shorten the conversation, or load the model with a larger context."
-        raise ModelError("prompt_too_long", message, hint, prompt_tokens=len(prompt), context=context)
+        raise prompt_too_long(len(prompt), context)
     return prompt, context - len(prompt)
 
 

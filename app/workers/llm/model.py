@@ -34,6 +34,8 @@ _REASONS: Final = (
 )
 """What llama.cpp's words say about why a model could not be loaded."""
 
+_CAUSE: Final = "error loading model: "
+
 _HINTS: Final = {
     "unsupported": "The file may need a newer program; choose another model.",
     "out_of_memory": "Choose a smaller model or context, or close other programs.",
@@ -195,7 +197,7 @@ def _new_context(model: native.Model, plan: Plan) -> native.Context:
         sequences=plan.slots,
         batch=plan.batch,
         threads=plan.threads,
-        flash_attention=plan.flash_attention,
+        flash_attention=False if plan.tiny else None,
     )
     if context is None:
         message = f"There is no memory for {plan.slots} conversations of {plan.context} tokens."
@@ -235,8 +237,8 @@ def _load_failed(file: GgufFile, log: NativeLog) -> ModelError:
     reason = next(
         (reason for reason, words in _REASONS if any(word in said for word in words)), "load_failed"
     )
-    last = f" The library says: {lines[-1]}" if lines else ""
-    message = f"The model {file.path.name!r} could not be loaded.{last}"
+    cause = next((line.partition(_CAUSE)[2] for line in lines if _CAUSE in line), lines[-1] if lines else "")
+    message = f"The model {file.path.name!r} could not be loaded" + (f": {cause}." if cause else ".")
     return ModelError(reason, message, _HINTS[reason], path=str(file.path), log=lines)
 
 

@@ -83,11 +83,13 @@ class LlmProgram:
 
     async def _count(self, request: Request) -> dict[str, Any]:
         wanted = read_request(request.params, Count)
-        return {"tokens": await asyncio.to_thread(self._ready().count, wanted)}
+        engine = self._ready()
+        return {"tokens": await self._beside(request, lambda: engine.count(wanted))}
 
     async def _render(self, request: Request) -> dict[str, Any]:
         wanted = read_request(request.params, Render)
-        return {"prompt": await asyncio.to_thread(self._ready().render, wanted)}
+        engine = self._ready()
+        return {"prompt": await self._beside(request, lambda: engine.render(wanted))}
 
     async def _forget(self, request: Request) -> dict[str, Any]:
         wanted = read_request(request.params, Forget)
@@ -120,6 +122,16 @@ class LlmProgram:
         if self._engine is None:
             raise ModelError("not_loaded", "No model is loaded.", "Load a model first.")
         return self._engine
+
+    async def _beside(self, request: Request, work: Callable[[], Result]) -> Result:
+        """Run something beside the decode thread; a cancel is answered at once, and the rest thrown away."""
+        done = asyncio.ensure_future(asyncio.to_thread(work))
+        while not done.done():
+            await asyncio.wait([done], timeout=CANCEL_CHECK_S)
+            if request.cancelled.is_set():
+                done.cancel()
+                raise WorkerError("cancelled", f"The request to {request.method} was cancelled.")
+        return await done
 
     async def _in_turn(self, request: Request, work: Callable[[], Result]) -> Result | None:
         """Run something on the decode thread; None when it was cancelled before its turn came."""

@@ -17,11 +17,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from workbench.app.errors import ModelError
 from workbench.app.workers.llm.template import ChatTemplate
 from workbench.app.workers.llm.vocabulary import Vocabulary
 
 Messages = Sequence[Mapping[str, Any]]
 """A conversation: each message has a `role` and a `content`."""
+
+LONG_PROMPT: Final = 1_000_000
+"""Characters from which on it is worth looking whether a prompt can fit, before its tokens are counted."""
 
 _NONCHARACTERS: Final = tuple(map(chr, (*range(0xFDD0, 0xFDF0), *range(0xF0000, 0xFFFFE))))
 
@@ -40,7 +44,7 @@ class PromptWriter:
         # The longest first, as the tokenizer does: a name may begin with another one.
         names = sorted(vocabulary.controls, key=len, reverse=True)
         self._names = "|".join(map(re.escape, names))
-        self._found = re.compile(f"(?s:(?={self._names}).)") if names else None
+        self._name = re.compile(self._names) if names else None
 
     def text(self, messages: Messages, tools: Messages | None = None) -> str:
         """Return the prompt as text, as the template writes it.
@@ -50,29 +54,36 @@ class PromptWriter:
         """
         return self._template.render(messages, tools)
 
-    def tokens(self, messages: Messages, tools: Messages | None = None, prefix: str = "") -> list[int]:
+    def tokens(
+        self, messages: Messages, tools: Messages | None = None, prefix: str = "", most: int | None = None
+    ) -> list[int]:
         """Return the tokens of the prompt.
 
         Args:
             messages: the conversation.
             tools: for the template; None or empty for none.
             prefix: text that the reply already begins with.
+            most: tokens above which the prompt is of no use; one that is far above is not even read.
 
         Raises:
-            ModelError: `model.template_failed`.
+            ModelError: `model.template_failed`, `model.prompt_too_long`.
         """
         content = [messages, list(tools or ()), prefix]
         texts = _texts(content)
-        if self._found is None or not any(map(self._found.search, texts)):
-            plain = self._template.render(messages, tools) + prefix
-            return self._vocabulary.begin(self._vocabulary.tokenize(plain, special=True))
-        mark = _unused_character(texts)
-        messages, tools, prefix = _map(content, lambda text: self._break(text, mark))
-        return self._vocabulary.begin(self._read(self._template.render(messages, tools) + prefix, mark))
-
-    def _break(self, text: str, mark: str) -> str:
-        assert self._found is not None
-        return self._found.sub(lambda match: match[0] + mark, text)
+        mark = None
+        if self._name is not None and any(map(self._name.search, texts)):
+            mark = _unused_character(texts)
+            beginning = re.compile(f"(?s:(?={self._names}).)")
+            broken = f"\\g<0>{mark}"
+            messages, tools, prefix = _map(content, lambda text: beginning.sub(broken, text))
+        prompt = self._template.render(messages, tools) + prefix
+        if most is not None and len(prompt) > LONG_PROMPT:
+            least = self._vocabulary.least_tokens(prompt)
+            if least > most:
+                raise prompt_too_long(least, most)
+        if mark is None:
+            return self._vocabulary.begin(self._vocabulary.tokenize(prompt, special=True))
+        return self._vocabulary.begin(self._read(prompt, mark))
 
     def _read(self, prompt: str, mark: str) -> list[int]:
         tokens: list[int] = []
@@ -83,6 +94,13 @@ class PromptWriter:
             elif part:
                 tokens += self._vocabulary.tokenize(part.replace(mark, ""), special=False)
         return tokens
+
+
+def prompt_too_long(tokens: int, context: int) -> ModelError:
+    """Return the error for a prompt that leaves no room for a reply."""
+    message = f"The prompt has {tokens} tokens; the model's context of {context} has no room to answer."
+    hint = "Shorten the conversation, or load the model with a larger context."
+    return ModelError("prompt_too_long", message, hint, prompt_tokens=tokens, context=context)
 
 
 def _texts(value: Any) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from workbench.app.workers.llm import native
 
 
@@ -51,6 +53,14 @@ class Vocabulary:
             special: whether the names of control tokens become those tokens.
         """
         return native.tokenize(self.address, text.encode("utf-8", "replace"), special=special)
+
+    def least_tokens(self, text: str) -> int:
+        """Return a number of tokens that a text has at least; quick, and far from exact."""
+        return len(text) // self._longest_piece
+
+    @cached_property
+    def _longest_piece(self) -> int:
+        return max(len(native.piece(self.address, token)) for token in range(self.size))
 
     def begin(self, tokens: list[int]) -> list[int]:
         """Return a prompt's tokens with the beginning token that the model expects, unless it is there."""
