@@ -6,7 +6,6 @@ import itertools
 
 import pytest
 
-from workbench.app.workers.llm import parts
 from workbench.app.workers.llm.parts import PartWriter
 
 
@@ -16,7 +15,7 @@ class Collected:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, step: float = 0.001) -> None:
         self.parts: list[tuple[str, int]] = []
         clock = itertools.count()
-        monkeypatch.setattr(parts.time, "perf_counter", lambda: next(clock) * step + 1000)
+        monkeypatch.setattr("time.perf_counter", lambda: next(clock) * step + 1000)
 
     def __call__(self, text: str, tokens: int) -> None:
         self.parts.append((text, tokens))

@@ -26,7 +26,7 @@ def test_chatml() -> None:
 
 
 def test_chatml_takes_a_message_without_content() -> None:
-    messages = [*HELLO, {"role": "assistant", "content": None}]
+    messages: list[dict[str, Any]] = [*HELLO, {"role": "assistant", "content": None}]
     assert "assistant\n<|im_end|>" in render(CHATML, messages)
 
 

@@ -31,12 +31,12 @@ def check_cache(engine: Engine) -> None:
             assert native._c.llama_memory_seq_pos_min(memory, slot.sequence) == 0
 
 
-def fresh(messages: list[dict[str, str]], **more: object) -> str:
+def fresh(messages: list[dict[str, str]]) -> str:
     """Return what an engine answers that has never computed anything."""
     engine = Engine()
     load(engine)
     try:
-        return ask(engine, messages, **more).text
+        return ask(engine, messages).text
     finally:
         engine.unload()
 
