@@ -1,0 +1,283 @@
+"""One message of the chat: a single widget that draws its lines itself.
+
+Textual's Markdown widget mounts several widgets for every list item and table cell. Measured at 15 updates
+a second, that takes a whole core for a page of mixed text and six for a table of 300 rows, and every focus
+change restyles them all; these lines take 0.2 to 10 per cent.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.widget import Widget
+
+from workbench.widgets.chat_entry import ChatEntry, ending, facts
+from workbench.widgets.markdown_document import MOST_CHARACTERS, MarkdownDocument
+from workbench.widgets.text_lines import Line, Run, cut, literal, plain, wrap
+
+_GUTTER: Final = 2
+_RIGHT_MARGIN: Final = 1
+# Longer lines are hard to read.
+_WIDEST: Final = 100
+_STYLES: Final = (
+    "you",
+    "you-text",
+    "facts",
+    "note",
+    "warning",
+    "error",
+    "title",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "strong",
+    "em",
+    "s",
+    "code",
+    "link",
+    "address",
+    "marker",
+    "quote-bar",
+    "header",
+    "rule",
+    "codeblock",
+    "keyword",
+    "string",
+    "comment",
+    "number",
+    "function",
+    "gutter",
+)
+
+
+class MessageView(Widget):
+    """Draws one message.
+
+    Args:
+        entry: what it shows; the chat view changes it and calls `refresh_entry` or `append`.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"message--{name}" for name in _STYLES}
+    DEFAULT_CSS = """
+    MessageView {
+        height: auto;
+        margin: 0 0 1 0;
+        color: $foreground;
+        & > .message--gutter { color: $primary; }
+        & > .message--you { color: $accent; }
+        & > .message--you-text { color: $foreground; }
+        & > .message--facts { color: $foreground-muted; }
+        & > .message--note { color: $foreground-muted; text-style: italic; }
+        & > .message--warning { color: $text-warning; }
+        & > .message--error { color: $text-error; }
+        & > .message--title { color: $accent; text-style: bold; }
+        & > .message--h1 { text-style: bold underline; }
+        & > .message--h2 { text-style: bold; }
+        & > .message--h3 { text-style: bold; }
+        & > .message--h4 { text-style: bold italic; }
+        & > .message--h5 { text-style: italic; }
+        & > .message--h6 { text-style: italic; }
+        & > .message--strong { text-style: bold; }
+        & > .message--em { text-style: italic; }
+        & > .message--s { text-style: strike; }
+        & > .message--code { color: $text-accent; }
+        & > .message--link { text-style: underline; }
+        & > .message--address { color: $foreground-muted; text-style: none; }
+        & > .message--marker { color: $foreground-muted; }
+        & > .message--quote-bar { color: $foreground-muted; }
+        & > .message--header { text-style: bold; }
+        & > .message--rule { color: $foreground-disabled; }
+        & > .message--codeblock { background: $foreground 6%; }
+        & > .message--keyword { color: $text-primary; text-style: bold; }
+        & > .message--string { color: $text-success; }
+        & > .message--comment { color: $foreground-muted; text-style: italic; }
+        & > .message--number { color: $text-warning; }
+        & > .message--function { color: $text-secondary; text-style: bold; }
+    }
+    MessageView.-selected {
+        background: $foreground 5%;
+    }
+    """
+
+    class Chosen(Message):
+        """The message was clicked."""
+
+        def __init__(self, view: MessageView) -> None:
+            super().__init__()
+            self.view = view
+
+    class LinkClicked(Message):
+        """A link was clicked; nothing has been opened."""
+
+        def __init__(self, address: str) -> None:
+            super().__init__()
+            self.address = address
+
+    def __init__(self, entry: ChatEntry) -> None:
+        super().__init__()
+        self.entry = entry
+        self._document: MarkdownDocument | None = None
+        self._drawn: list[Line] | None = None
+        self._drawn_width = 0
+        self._looks: dict[str, Style] = {}
+
+    def append(self, text: str) -> None:
+        """Add text, safe to show, to the end; draws only the lines that changed."""
+        self._body_document().append(text)
+        self._changed()
+
+    def refresh_entry(self, *, final: bool = False) -> None:
+        """Draw anew, as the entry has changed.
+
+        Args:
+            final: the text is complete.
+        """
+        if final and self.entry.kind == "reply":
+            self._body_document().finish()
+        self._changed()
+
+    def prepare(self, width: int) -> None:
+        """Work out the lines for a widget of this width; may run in a thread before the widget is mounted."""
+        self._lines(width)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return the number of lines; see `Widget`."""
+        return len(self._lines(width))
+
+    def render_line(self, y: int) -> Strip:
+        width = self.content_size.width
+        lines = self._lines(width)
+        base = self._look()
+        if y >= len(lines):
+            return Strip.blank(width, base)
+        gutter = self._gutter(y)
+        line = self._with_selection(lines[y], y)
+        segments = [Segment(run.text, self._look(run.style)) for run in line]
+        body = Strip(segments).adjust_cell_length(max(0, width - _GUTTER), base).apply_offsets(0, y)
+        return Strip.join([Strip([Segment(gutter.text, self._look(gutter.style))], _GUTTER), body])
+
+    def notify_style_update(self) -> None:
+        """Forget the colours of the old theme; see `Widget`."""
+        self._looks.clear()
+        super().notify_style_update()
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """Return the marked text; see `Widget`."""
+        return selection.extract("\n".join(plain(line) for line in self._drawn or [])), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        """Draw the marked text; see `Widget`."""
+        self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        self.post_message(self.Chosen(self))
+        offset = event.get_content_offset(self)
+        if offset is None or offset.y >= len(self._drawn or []):
+            return
+        address = self._link_at(offset.x - _GUTTER, offset.y)
+        if address:
+            event.stop()
+            self.post_message(self.LinkClicked(address))
+
+    def _link_at(self, x: int, y: int) -> str:
+        at = 0
+        for run in (self._drawn or [])[y]:
+            at += Segment(run.text).cell_length
+            if x < at:
+                return run.link
+        return ""
+
+    def _body_document(self) -> MarkdownDocument:
+        if self._document is None:
+            self._document = MarkdownDocument(self.entry.text)
+            if self.entry.status != "streaming":
+                self._document.finish()
+        return self._document
+
+    def _changed(self) -> None:
+        """Ask for what changed to be drawn: single lines while the height stays."""
+        before, self._drawn = self._drawn, None
+        if before is None or not self.is_attached or not self._drawn_width:
+            self.refresh(layout=True)
+            return
+        after = self._lines(self._drawn_width)
+        if len(after) != len(before):
+            self.refresh(layout=True)
+            return
+        changed = [y for y, line in enumerate(after) if line != before[y]]
+        if changed:
+            self.refresh(Region(0, changed[0], self.size.width, changed[-1] - changed[0] + 1))
+
+    def _gutter(self, y: int) -> Run:
+        if self.has_class("-selected"):
+            return Run("┃ ", "gutter")
+        return Run("▎ ", "you") if self.entry.kind == "user" else Run("  ")
+
+    def _lines(self, width: int) -> list[Line]:
+        if self._drawn is None or width != self._drawn_width:
+            self._drawn_width = width
+            self._drawn = self._draw(max(1, min(width - _GUTTER - _RIGHT_MARGIN, _WIDEST)))
+        return self._drawn
+
+    def _draw(self, width: int) -> list[Line]:
+        entry = self.entry
+        if entry.kind == "reply":
+            return self._draw_reply(width)
+        if entry.kind == "welcome":
+            title, *others = literal(entry.text)
+            lines = [tuple(Run(run.text, "title") for run in title), *others]
+        else:
+            style = "note" if entry.kind == "notice" else "you-text"
+            lines = literal(entry.text[:MOST_CHARACTERS], style)
+        drawn = [part for line in lines for part in wrap(line, width)]
+        return drawn + _note(len(entry.text) - MOST_CHARACTERS, width)
+
+    def _draw_reply(self, width: int) -> list[Line]:
+        entry = self.entry
+        document = self._body_document()
+        lines = document.lines(width) + _note(document.hidden_characters, width)
+        about: list[Line] = []
+        for text, style in ending(entry):
+            about += wrap((Run(text, style),), width, rest=(Run("  "),))
+        if entry.status == "streaming" and not lines:
+            about.append((Run("…", "facts"),))
+        elif told := facts(entry):
+            about += wrap((Run(told, "facts"),), width)
+        return [*lines, *([()] if lines and about else []), *about]
+
+    def _with_selection(self, line: Line, y: int) -> Line:
+        selection = self.text_selection
+        span = selection.get_span(y) if selection is not None else None
+        if span is None:
+            return line
+        start, end = span
+        end = len(plain(line)) if end == -1 else end
+        marked = [run._replace(style=f"{run.style} selection") for run in cut(line, start, end)]
+        return (*cut(line, 0, start), *marked, *cut(line, end, len(plain(line))))
+
+    def _look(self, style: str = "") -> Style:
+        """Return the looks of a style's names, one over the other, on the message's own."""
+        found = self._looks.get(style)
+        if found is None:
+            names = [name for name in style.split() if name != "selection"]
+            look = self.get_visual_style(*(f"message--{name}" for name in names))
+            if "selection" in style:
+                look += self.screen.get_visual_style("screen--selection", partial=True)
+            found = self._looks[style] = look.rich_style
+        return found
+
+
+def _note(hidden: int, width: int) -> list[Line]:
+    if hidden <= 0:
+        return []
+    return [(), *wrap((Run(f"… {hidden:,} more characters, copy the message to see all", "note"),), width)]
