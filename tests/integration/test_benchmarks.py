@@ -22,7 +22,8 @@ def test_it_runs_and_its_values_are_numbers(name: str, tmp_path: Path) -> None:
     (entry,) = msgspec.json.decode(file.read_bytes(), type=list[Entry])
     assert entry.quick
     assert entry.result.claims
-    values = {each.name: each.value for each in (*entry.result.claims, *entry.result.figures)}
+    values = {claim.name: claim.value for claim in entry.result.claims}
+    values |= {figure.name: figure.value for figure in entry.result.figures}
     assert {name: value for name, value in values.items() if not math.isfinite(value)} == {}
 
 
