@@ -334,7 +334,7 @@ class _Header:
                 for _ in range(done, count):
                     position += 8 + unpack(data, position)[0]
                     done += 1
-            except struct.error:
+            except (struct.error, OverflowError):  # the position is behind what was read, perhaps far
                 self.position = position
                 self._fetch(8)
                 data = self._data

@@ -166,6 +166,7 @@ def test_a_tensor_of_an_unknown_type_is_left_to_the_library(tmp_path: Path) -> N
         gguf({"k": struct.pack("<IQ", 8, 1 << 62)}),
         gguf({"k": struct.pack("<IIQ", 9, 8, 1 << 61)}),
         gguf({"k": struct.pack("<IIQ", 9, 4, 1 << 61)}),
+        gguf({"k": struct.pack("<IIQQQ", 9, 8, 2, (1 << 64) - 1, 0)}),
         gguf({"k": struct.pack("<IIQ", 9, 77, 1)}),
         gguf({"k": struct.pack("<I", 77)}),
         gguf({"k": struct.pack("<IIQ", 9, 9, 1) * 9}),
@@ -192,7 +193,7 @@ def test_a_sparse_file_of_zeros_is_not_walked_through(tmp_path: Path) -> None:
     assert caught.value.code == "model.broken"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(place=st.integers(0, 2000), change=st.binary(min_size=1, max_size=12))
 def test_a_damaged_header_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, place: int, change: bytes
