@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(name: str, *, quick: bool) -> Entry | None:
     """Run one benchmark in a process of its own; None when it fails, with its words on stderr."""
-    load, began = machine.load(), time.monotonic()
+    others, began = machine.Others(), time.monotonic()
     argv = [sys.executable, "-m", "workbench.benchmarks.one", name, *(["--quick"] if quick else [])]
     try:
         done = subprocess.run(argv, stdout=subprocess.PIPE, check=True, timeout=_PATIENCE)
@@ -61,7 +61,7 @@ def run(name: str, *, quick: bool) -> Entry | None:
         result=result,
         day=datetime.now(UTC).date().isoformat(),
         seconds=round(time.monotonic() - began, 1),
-        load=load,
+        others=round(others.cores(), 2),
         quick=quick,
         machine=machine.describe(),
     )

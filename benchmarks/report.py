@@ -21,7 +21,7 @@ _LARGE: Final = 100
 def lines(entry: Entry) -> Iterable[str]:
     """Yield a result as lines for a terminal."""
     quick = ", quick: too short to judge" if entry.quick else ""
-    yield f"{entry.name} ({entry.seconds:.0f} s, load {entry.load:g}{quick})"
+    yield f"{entry.name} ({entry.seconds:.0f} s, others {entry.others:.2f} cores{quick})"
     for claim in entry.result.claims:
         holds = "     " if entry.quick else "ok   " if claim.holds else "MISS "
         yield f"  {holds}{claim.name}: {_value(claim)}{_spread(claim)}, target {_target(claim)}"
@@ -61,12 +61,12 @@ def _results(entries: Sequence[Entry]) -> str:
             rows.append(f"| {claim.name} | {_value(claim)} | {spread} | {_target(claim)} | {holds} |")
         rows += [f"| {figure.name} | {_value(figure)} | | | |" for figure in entry.result.figures]
     days = sorted({entry.day for entry in entries})
-    loads = [f"{entry.name} {entry.load:g}" for entry in entries]
+    others = [f"{entry.name} {entry.others:.2f}" for entry in entries]
     facts = _machines(entries)
     return (
         "\n".join(rows)
         + f"\n\nMeasured on {' and '.join(days)}. {facts}\n"
-        + f"\nThe machine's load when each began (processes that wanted a core): {', '.join(loads)}.\n"
+        + f"\nCores that other programs kept busy meanwhile: {', '.join(others)}.\n"
         + "".join(f"\n### {title}\n\n{method}\n" for title, method in _methods(entries))
         + "\n"
     )

@@ -70,7 +70,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         result: what it found.
         day: of the run, as 2025-01-31.
         seconds: that the run took.
-        load: processes that wanted a core in the minute before, on average: the machine's own noise.
+        others: cores that other programs kept busy meanwhile, on average.
         quick: whether it was a short run, whose values say little.
         machine: hardware and versions.
     """
@@ -79,7 +79,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     result: Result
     day: str
     seconds: float
-    load: float
+    others: float
     quick: bool
     machine: dict[str, str]
 

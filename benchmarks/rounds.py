@@ -5,10 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from statistics import median
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from workbench.benchmarks.machine import Others, cores
 
 Sample = TypeVar("Sample")
 Measure = Callable[[], Awaitable[Sample]]
+
+QUIET: Final = max(0.15, cores() - 3.0)
+"""Cores that other programs may keep busy during a round that counts as undisturbed."""
+
+_FEWEST: Final = 3
 
 
 class Pair(NamedTuple, Generic[Sample]):
@@ -23,22 +30,30 @@ async def in_turns(
 ) -> list[Pair[Sample]]:
     """Measure both, `rounds` times, each time in the other order.
 
+    A round during which other programs were busy is repeated, as long as there are fewer than three times as
+    many. When at least three rounds were undisturbed, the others do not count; else all do. What is looked at
+    is what the others did, never the sample itself.
+
     Args:
         label: for the progress on stderr.
         ours: measures the workbench.
         peer: measures what it is compared with.
         rounds: at least 1.
     """
-    pairs = []
-    for number in range(rounds):
-        if number % 2 == 0:
+    quiet: list[Pair[Sample]] = []
+    disturbed: list[Pair[Sample]] = []
+    while len(quiet) < rounds and len(quiet) + len(disturbed) < (3 * rounds if rounds > 1 else 1):
+        others = Others()
+        if (len(quiet) + len(disturbed)) % 2 == 0:
             first = await ours()
-            pairs.append(Pair(first, await peer()))
+            pair = Pair(first, await peer())
         else:
             first = await peer()
-            pairs.append(Pair(await ours(), first))
-        say(f"{label}: round {number + 1} of {rounds}")
-    return pairs
+            pair = Pair(await ours(), first)
+        busy = others.cores()
+        (quiet if busy <= QUIET else disturbed).append(pair)
+        say(f"{label}: {len(quiet)} of {rounds} rounds, {len(disturbed)} disturbed ({busy:.2f} cores)")
+    return quiet if len(quiet) >= _FEWEST else quiet + disturbed
 
 
 def ratios(pairs: Sequence[Pair[float]]) -> list[float]:

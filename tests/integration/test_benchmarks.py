@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 
@@ -9,9 +10,8 @@ import msgspec
 import pytest
 
 from workbench.benchmarks import __main__ as command
-from workbench.benchmarks import report
+from workbench.benchmarks import report, rounds
 from workbench.benchmarks.result import Claim, Entry, Figure, Result, least, most
-from workbench.benchmarks.rounds import in_turns, ratios
 
 
 @pytest.mark.slow
@@ -42,7 +42,8 @@ def test_a_benchmark_that_fails_fails_the_run(
     assert "failed: nothing" in capfd.readouterr().err
 
 
-async def test_samples_are_taken_by_turns() -> None:
+async def test_samples_are_taken_by_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "QUIET", math.inf)
     order: list[str] = []
 
     async def ours() -> float:
@@ -53,9 +54,35 @@ async def test_samples_are_taken_by_turns() -> None:
         order.append("peer")
         return 2.0
 
-    pairs = await in_turns("test", ours, peer, 3)
+    pairs = await rounds.in_turns("test", ours, peer, 3)
     assert order == ["ours", "peer", "peer", "ours", "ours", "peer"]
-    assert ratios(pairs) == [1.5, 1.5, 1.5]
+    assert rounds.ratios(pairs) == [1.5, 1.5, 1.5]
+
+
+async def test_disturbed_rounds_are_repeated_and_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = iter([0.0, 1.0, 0.0, 1.0, 0.0, 0.0])
+
+    class Others:
+        def cores(self) -> float:
+            return next(busy)
+
+    monkeypatch.setattr(rounds, "Others", Others)
+    count = itertools.count()
+
+    async def sample() -> int:
+        return next(count)
+
+    pairs = await rounds.in_turns("test", sample, sample, 4)
+    assert pairs == [(0, 1), (4, 5), (8, 9), (11, 10)]
+
+
+async def test_on_a_busy_machine_all_rounds_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "QUIET", -1.0)
+
+    async def sample() -> float:
+        return 1.0
+
+    assert len(await rounds.in_turns("test", sample, sample, 4)) == 12
 
 
 def test_a_claim_is_judged_by_its_median() -> None:
@@ -72,7 +99,7 @@ def entry(claim: Claim) -> Entry:
         result=Result(claims=[claim], figures=[Figure("queue", 1_234_567.8, "events/s")]),
         day="2025-01-31",
         seconds=1.5,
-        load=0.1,
+        others=0.1,
         quick=False,
         machine={"python": "3.11.4"},
     )
