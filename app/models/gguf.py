@@ -8,6 +8,7 @@ and a fixed limit before it is used.
 from __future__ import annotations
 
 import math
+import stat
 import struct
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -184,19 +185,22 @@ def read_gguf(path: Path) -> GgufFile:
             `model.truncated` (the file ends before what its header promises) or `model.unsupported`.
     """
     try:
-        with path.open("rb") as file:
-            return _read(path, _Header(file, path))
-    except (FileNotFoundError, NotADirectoryError):
+        # Looked at before it is opened: opening a pipe would wait for somebody to write into it.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise _broken(path, "it is a folder or a device")
+        file = path.open("rb")
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a path with a NUL is a ValueError
         hint = "Check the path, or list the models that were found."
         raise ModelError(
             "not_found", f"There is no model file {str(path)!r}.", hint, path=str(path)
         ) from None
-    except IsADirectoryError:
-        raise _broken(path, "it is a folder") from None
     except OSError as error:
-        hint = "Check the file's permissions and the disk."
-        message = f"The model file {str(path)!r} cannot be read: {error.strerror or error}."
-        raise ModelError("not_found", message, hint, path=str(path)) from None
+        raise _unreadable(path, error) from None
+    with file:
+        try:
+            return _read(path, _Header(file, path))
+        except OSError as error:
+            raise _unreadable(path, error) from None
 
 
 def _read(path: Path, header: _Header) -> GgufFile:
@@ -351,6 +355,12 @@ class _Header:
         self._data += self._file.read(wanted - len(self._data))
         if end > len(self._data):
             raise _truncated(self._path, len(self._data), end)
+
+
+def _unreadable(path: Path, error: OSError) -> ModelError:
+    hint = "Check the file's permissions and the disk."
+    message = f"The model file {str(path)!r} cannot be read: {error.strerror or error}."
+    return ModelError("not_found", message, hint, path=str(path))
 
 
 def _broken(path: Path, why: str) -> ModelError:

@@ -112,6 +112,20 @@ def test_a_folder_is_broken(tmp_path: Path) -> None:
     assert caught.value.code == "model.broken"
 
 
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.gguf")
+    with pytest.raises(ModelError) as caught:
+        read_gguf(tmp_path / "pipe.gguf")
+    assert caught.value.code == "model.broken"
+
+
+@pytest.mark.parametrize("name", ["a\0b.gguf", "\ud800.gguf", "x" * 5000])
+def test_a_name_that_no_file_can_have_is_not_found(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        read_gguf(tmp_path / name)
+    assert caught.value.code == "model.not_found"
+
+
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read every file")
 def test_a_file_that_may_not_be_read_says_so(tmp_path: Path) -> None:
     path = tmp_path / "secret.gguf"

@@ -131,6 +131,6 @@ def _stamp(path: str) -> tuple[int, int] | None:
     """Return what changes when a file is replaced; None when it is gone."""
     try:
         status = Path(path).stat()
-    except OSError:
+    except (OSError, ValueError):  # a path with a NUL is a ValueError
         return None
     return status.st_mtime_ns, status.st_size

@@ -46,7 +46,7 @@ def generate(loaded: LoadedModel, request: Generate, *, cancelled: Event, emit: 
         first_token_ms=_milliseconds(first - began),
         decode_ms=_milliseconds(ended - first),
     )
-    return Reply(_reason(written, room), writer.text_bytes, seed, usage)
+    return Reply(_reason(written, request.max_tokens), writer.text_bytes, seed, usage)
 
 
 def _prompt_of(loaded: LoadedModel, request: Generate) -> tuple[list[int], int]:
@@ -71,9 +71,9 @@ def _grammar_of(request: Generate) -> str | None:
     return None if request.grammar is None else checked_grammar(request.grammar)
 
 
-def _reason(written: Written, room: int) -> Reason:
+def _reason(written: Written, max_tokens: int | None) -> Reason:
     if written.ending == "limit":
-        return "context" if written.tokens == room else "length"
+        return "length" if written.tokens == max_tokens else "context"
     return written.ending
 
 

@@ -84,6 +84,8 @@ class LoadedModel:
         file: the file's header.
         template: text of the chat template.
         plan: how to set the context up.
+        path: as it was asked for.
+        began: when loading began (`time.perf_counter`).
 
     Attributes:
         info: what is loaded.
@@ -98,9 +100,9 @@ class LoadedModel:
         ModelError: when it cannot be used for chat; the native model is freed then.
     """
 
-    info: ModelInfo
-
-    def __init__(self, model: native.Model, file: GgufFile, template: str, plan: Plan) -> None:
+    def __init__(
+        self, model: native.Model, file: GgufFile, template: str, plan: Plan, *, path: str, began: float
+    ) -> None:
         self._model: native.Model | None = model
         self._context: native.Context | None = None
         self.plan = plan
@@ -119,6 +121,7 @@ class LoadedModel:
         self.batch_size = plan.batch
         self.batch = native.Batch(plan.batch)
         self.conversations = Conversations(native.memory_of(self._context), plan.slots)
+        self.info = _describe(path, file, plan, self.vocabulary.size, time.perf_counter() - began)
 
     @property
     def context(self) -> native.Context:
@@ -165,17 +168,16 @@ def load(
         raise _load_failed(file, log)
     if model is None:
         raise _cancelled()
-    loaded = LoadedModel(model, file, template, plan)
+    loaded = LoadedModel(model, file, template, plan, path=options.path, began=began)
     if cancelled.is_set():
         loaded.close()
         raise _cancelled()
-    loaded.info = _describe(options, file, plan, loaded.vocabulary.size, time.perf_counter() - began)
     return loaded
 
 
-def _describe(options: LoadOptions, file: GgufFile, plan: Plan, vocabulary: int, seconds: float) -> ModelInfo:
+def _describe(path: str, file: GgufFile, plan: Plan, vocabulary: int, seconds: float) -> ModelInfo:
     return ModelInfo(
-        path=options.path,
+        path=path,
         name=file.name,
         architecture=file.architecture,
         parameters=file.parameters,
@@ -206,6 +208,11 @@ def _new_context(model: native.Model, plan: Plan) -> native.Context:
 
 
 def _choose_template(file: GgufFile, wanted: str | None) -> str:
+    if wanted and wanted not in NAMED and "{" not in wanted:
+        hint = f"Known are: {', '.join(NAMED)}; or give the Jinja text itself."
+        raise ModelError(
+            "bad_request", f"There is no chat template called {wanted!r}.", hint, field="template"
+        )
     if wanted:
         return NAMED.get(wanted, wanted)
     if file.chat_template:

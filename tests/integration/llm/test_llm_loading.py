@@ -176,6 +176,25 @@ def test_a_template_that_cannot_be_read(engine: Engine) -> None:
     assert is_empty(engine)
 
 
+def test_a_template_name_that_nobody_knows(engine: Engine) -> None:
+    error = failure(engine, guide_model(), template="chatlm")
+    assert error.code == "model.bad_request"
+    assert "chatml" in error.hint
+
+
+@pytest.mark.parametrize(
+    "options", [{"batch": 1}, {"batch": 8192}, {"context": 1}, {"slots": 64, "context": 256}]
+)
+def test_odd_options_work_all_the_same(engine: Engine, options: dict[str, int]) -> None:
+    info = load(engine, **options)
+    if info.context > 100:
+        assert ask(engine, "what is workbench?").text.startswith("Workbench is")
+
+
+def test_a_path_that_no_file_can_have(engine: Engine) -> None:
+    assert failure(engine, Path("a\0b.gguf")).code == "model.not_found"
+
+
 def test_chatml_for_a_model_that_does_not_know_it_stops_at_its_text(engine: Engine, tmp_path: Path) -> None:
     path = variant(tmp_path, b"<|im_end|>", b"<|im-end|>")
     load(engine, path, template="chatml")

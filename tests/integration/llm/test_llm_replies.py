@@ -90,6 +90,12 @@ def test_a_full_context_ends_the_reply(engine: Engine) -> None:
     assert prompt + answer.reply.usage.reply_tokens == 256
 
 
+def test_as_many_tokens_as_fit_is_still_a_length(engine: Engine) -> None:
+    load(engine, context=256)
+    room = 256 - engine.count(Count(messages=[user("hello")]))
+    assert ask(engine, "hello", grammar='root ::= "a"{1000}', max_tokens=room).reason == "length"
+
+
 def test_a_prompt_without_room_for_a_reply_is_refused(engine: Engine) -> None:
     load(engine, context=256)
     error_at, fits = None, 0
