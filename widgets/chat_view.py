@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message as TextualMessage
@@ -16,7 +17,7 @@ from textual.widgets import Static
 
 from workbench.app.chat.parts import Usage
 from workbench.app.sessions.session import Message, Status
-from workbench.widgets.chat_entry import ChatEntry, entry_of, safe
+from workbench.widgets.chat_entry import ChatEntry, Kind, entry_of, safe
 from workbench.widgets.message_view import MessageView
 from workbench.widgets.reply_feed import ReplyFeed
 from workbench.widgets.transcript import Transcript
@@ -46,7 +47,7 @@ class ChatView(Widget):
         margin: 0 2;
         padding: 0 1;
         background: $accent;
-        color: auto 87%;
+        color: $background;
         display: none;
     }
     ChatView.-unseen > #new-text {
@@ -139,8 +140,7 @@ class ChatView(Widget):
         self.refresh_bindings()
 
     async def show_welcome(self, title: str, lines: Sequence[str]) -> None:
-        """Show a greeting in place of messages."""
-        await self.show([])
+        """Show a greeting until the first message."""
         await self._add("welcome", "\n".join([title, "", *lines]))
 
     async def begin_user(self, message_id: str, text: str) -> None:
@@ -363,9 +363,9 @@ class ChatView(Widget):
 
     # --- what is no message -----------------------------------------------------------------------
 
-    async def _add(self, kind: Any, text: str) -> None:
+    def _add(self, kind: Kind, text: str) -> AwaitComplete:
         self._numbered += 1
-        await self._transcript.add(ChatEntry(f"{kind} {self._numbered}", kind, safe(text)))
+        return self._transcript.add(ChatEntry(f"{kind} {self._numbered}", kind, safe(text)))
 
     async def _remove_welcome(self) -> None:
         if any(entry.kind == "welcome" for entry in self._transcript.entries):

@@ -73,13 +73,13 @@ class MessageView(Widget):
         height: auto;
         margin: 0 0 1 0;
         color: $foreground;
-        & > .message--gutter { color: $primary; }
+        & > .message--gutter { color: $accent; }
         & > .message--you { color: $accent; }
         & > .message--you-text { color: $foreground; }
-        & > .message--facts { color: $foreground-muted; }
-        & > .message--note { color: $foreground-muted; text-style: italic; }
-        & > .message--warning { color: $text-warning; }
-        & > .message--error { color: $text-error; }
+        & > .message--facts { color: $faint; }
+        & > .message--note { color: $muted; text-style: $muted-style; }
+        & > .message--warning { color: $warning; }
+        & > .message--error { color: $error; }
         & > .message--title { color: $accent; text-style: bold; }
         & > .message--h1 { text-style: bold underline; }
         & > .message--h2 { text-style: bold; }
@@ -90,22 +90,22 @@ class MessageView(Widget):
         & > .message--strong { text-style: bold; }
         & > .message--em { text-style: italic; }
         & > .message--s { text-style: strike; }
-        & > .message--code { color: $text-accent; }
+        & > .message--code { color: $accent; }
         & > .message--link { text-style: underline; }
-        & > .message--address { color: $foreground-muted; text-style: none; }
-        & > .message--marker { color: $foreground-muted; }
-        & > .message--quote-bar { color: $foreground-muted; }
+        & > .message--address { color: $faint; text-style: not underline; }
+        & > .message--marker { color: $muted; }
+        & > .message--quote-bar { color: $faint; }
         & > .message--header { text-style: bold; }
-        & > .message--rule { color: $foreground-disabled; }
-        & > .message--codeblock { background: $foreground 6%; }
-        & > .message--keyword { color: $text-primary; text-style: bold; }
-        & > .message--string { color: $text-success; }
-        & > .message--comment { color: $foreground-muted; text-style: italic; }
-        & > .message--number { color: $text-warning; }
-        & > .message--function { color: $text-secondary; text-style: bold; }
+        & > .message--rule { color: $rule; }
+        & > .message--codeblock { background: $raised; }
+        & > .message--keyword { text-style: bold; }
+        & > .message--string { color: $success; }
+        & > .message--comment { color: $faint; text-style: italic; }
+        & > .message--number { color: $warning; }
+        & > .message--function { color: $accent; }
     }
     MessageView.-selected {
-        background: $foreground 5%;
+        background: $selected 60%;
     }
     """
 

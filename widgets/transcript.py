@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from textual.await_complete import AwaitComplete
+
 from workbench.widgets.chat_entry import ChatEntry
 from workbench.widgets.chat_window import Window, earlier, later, newest, oldest
 from workbench.widgets.message_view import MessageView
@@ -36,6 +38,7 @@ class Transcript(SteadyScroll):
         self._views: dict[str, MessageView] = {}
         self._window = Window(0, 0)
         self._changing = asyncio.Lock()
+        self._at_end = True
         self._asked = False
 
     async def show(self, entries: Sequence[ChatEntry]) -> None:
@@ -49,17 +52,21 @@ class Transcript(SteadyScroll):
                 self.follow()
                 await self._move(newest(len(self.entries)))
 
-    async def add(self, entry: ChatEntry) -> None:
-        """Add an entry at the end; it is mounted when the end is."""
+    def add(self, entry: ChatEntry) -> AwaitComplete:
+        """Add an entry at the end; it is mounted when the end is. Awaiting it waits for that."""
+        self.entries.append(entry)
+        return AwaitComplete(self._mount_new())
+
+    async def _mount_new(self) -> None:
         async with self._changing:
-            at_end = self._window.end == len(self.entries)
-            self.entries.append(entry)
-            if not at_end:
+            count = len(self.entries)
+            if not self._at_end or self._window.end == count:
                 return
             if self.following:
-                await self._move(later(self._window, len(self.entries)))
+                await self._move(later(self._window, count))
             else:
-                await self._move(Window(self._window.start, len(self.entries)))
+                # Nothing goes at the top while somebody reads there.
+                await self._move(Window(self._window.start, count))
 
     def view_of(self, key: str) -> MessageView | None:
         """Return the widget of an entry, None when it is not mounted."""
@@ -123,6 +130,7 @@ class Transcript(SteadyScroll):
     async def _move(self, window: Window) -> None:
         """Mount what a window has more than the present one, remove what it has less."""
         before, self._window = self._window, window
+        self._at_end = window.end == len(self.entries)
         wanted = self.entries[window.start : window.end]
         keys = {entry.key for entry in wanted}
         gone = [view for key, view in self._views.items() if key not in keys]
