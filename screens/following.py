@@ -1,0 +1,107 @@
+"""Keeps the main screen in step with what happens: worker, model, sessions, disk, notices, settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from workbench.screens.watch import BusWatch
+from workbench.widgets.notice_bar import Banner, NoticeBar
+from workbench.widgets.status_bar import StatusBar
+
+if TYPE_CHECKING:
+    from workbench.app.events.event import Event
+    from workbench.app.workbench import Workbench
+    from workbench.screens.main import MainScreen
+
+_DISK: Final = "disk"
+
+
+class Following:
+    """The main screen's subscriptions.
+
+    Args:
+        screen: the screen.
+        workbench: the open profile.
+    """
+
+    def __init__(self, screen: MainScreen, workbench: Workbench) -> None:
+        self._screen = screen
+        self._workbench = workbench
+        self._status = screen.query_one(StatusBar)
+        self._notices = screen.query_one(NoticeBar)
+        self._loading = False
+        self._watch = BusWatch(workbench.bus, screen.crashed)
+
+    def start(self) -> None:
+        """Subscribe, and show how things stand now."""
+        watch = self._watch
+        watch.follow("core:worker:state_changed", self._worker, key=lambda event: event.payload.get("worker"))
+        watch.follow("core:model:*", self._model, key=lambda _event: "")
+        watch.follow("core:session:*", self._sessions, key=lambda _event: "")
+        watch.follow("core:chat:message_received", self._sessions, key=lambda _event: "")
+        watch.follow("core:chat:reply_finished", self._sessions, key=lambda _event: "")
+        watch.follow("core:store:*", self._store, policy="drop_oldest")
+        watch.follow("core:system:notice", self._notice, policy="drop_oldest")
+        watch.follow("core:settings:changed", self._settings, key=lambda event: event.payload.get("key"))
+        self._status.model = self._workbench.models.name
+        self._status.worker = self._workbench.models.worker.state
+        self._show_disk(self._workbench.store.read_only_reason)
+
+    async def close(self) -> None:
+        """End the subscriptions."""
+        await self._watch.close()
+
+    def show_loading(self, model: str, fraction: float) -> None:
+        """Show how loading a model goes on."""
+        self._loading = True
+        self._status.model = model
+        self._status.worker = "loading"
+        self._screen.conversation.tell_loading(model, fraction)
+
+    async def _worker(self, batch: list[Event]) -> None:
+        for event in batch:
+            if event.payload["worker"] == self._workbench.models.worker.spec.name and not self._loading:
+                self._status.worker = event.payload["state"]
+
+    async def _model(self, batch: list[Event]) -> None:
+        event = batch[-1]
+        self._loading = event.name == "core:model:loading"
+        if self._loading:
+            self._status.model, self._status.worker = event.payload["name"], "loading"
+            return
+        loaded = self._workbench.models.loaded
+        self._status.model = loaded.file.name if loaded else self._workbench.models.name
+        self._status.worker = self._workbench.models.worker.state
+
+    async def _sessions(self, _batch: list[Event]) -> None:
+        await self._screen.refresh_sessions()
+
+    async def _store(self, batch: list[Event]) -> None:
+        for event in batch:
+            if event.name == "core:store:read_only":
+                self._show_disk(event.payload["reason"])
+            elif event.name == "core:store:recovered":
+                self._show_disk(None)
+                self._screen.say("The disk takes data again; nothing was lost.")
+
+    async def _notice(self, batch: list[Event]) -> None:
+        for event in batch:
+            notice = event.payload
+            if notice["level"] == "info":
+                self._screen.say(notice["message"])
+            else:
+                self._notices.show(
+                    Banner(notice["code"], notice["message"], notice["hint"], level=notice["level"])
+                )
+
+    async def _settings(self, batch: list[Event]) -> None:
+        for event in batch:
+            self._screen.take_settings(event.payload["key"], self._workbench.settings)
+
+    def _show_disk(self, reason: str | None) -> None:
+        self._status.problem = "disk full" if reason else ""
+        if reason:
+            hint = "What you write waits and is stored as soon as there is space."
+            self._notices.show(Banner(_DISK, f"Nothing can be stored: {reason}", hint, "error", lasting=True))
+        else:
+            self._notices.hide(_DISK)
