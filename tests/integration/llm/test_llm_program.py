@@ -128,6 +128,17 @@ async def test_counting_does_not_wait_for_a_reply(guide: Worker) -> None:
     assert info["conversations"][0]["id"] == "endless"
 
 
+async def test_a_long_count_can_be_left_at_once(guide: Worker) -> None:
+    before = guide.pid
+    count = asyncio.create_task(guide.request("count", {"text": "word " * 1_500_000}, timeout=TIMEOUT))
+    await guide.request("info", {}, timeout=TIMEOUT)
+    count.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await count
+    assert (await guide.request("info", {}, timeout=TIMEOUT))["model"] is not None
+    assert guide.pid == before
+
+
 async def test_leaving_a_stream_ends_the_reply(guide: Worker) -> None:
     stream = guide.stream("generate", ENDLESS)
     await anext(stream)
