@@ -41,9 +41,9 @@ class Composer(TextArea):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", id="composer.send", priority=True),
+        Binding("enter", "send", "Send", id="composer.send"),
         Binding("shift+enter,ctrl+j,alt+enter", "newline", "New line", id="composer.newline"),
-        Binding("tab", "complete", "Complete a /command", id="composer.complete", priority=True),
+        Binding("tab", "complete", "Complete a /command", id="composer.complete"),
         Binding("up", "earlier", "Line up, or what you sent before", id="composer.earlier"),
         Binding("down", "later", "Line down, or what you sent after", id="composer.later"),
         Binding("ctrl+u", "delete_to_start_of_line", "Clear to the line's start", id="composer.clear"),
@@ -136,6 +136,16 @@ class Composer(TextArea):
             self._unsent = self.text
         self._place = place
         self.put(self._sent[place] if place < len(self._sent) else self._unsent)
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Send on enter, in its turn behind the keys before it.
+
+        A priority binding would run at once, before characters that arrived with it in one burst are in the text.
+        """
+        if event.key == "enter":
+            event.prevent_default()
+            event.stop()
+            self.action_send()
 
     def _on_paste(self, event: events.Paste) -> None:  # type: ignore[override]
         """Keep what steers terminals out of the text; the base class then inserts it."""
