@@ -301,7 +301,9 @@ def _prepare_process() -> None:
 def _usage_error(error: click.ClickException) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "workbench"
-    return UsageError("bad_option", error.format_message(), f"See `{path} --help`.")
+    usage = UsageError("bad_option", error.format_message(), f"See `{path} --help`.")
+    usage.__cause__ = error
+    return usage
 
 
 def _tell(error: WorkbenchError, state: _State, given: Sequence[str]) -> int:

@@ -69,18 +69,19 @@ class _Binder:
         only_places = False
         while self._words:
             word = self._words[0]
+            if not only_places and self._line[word.start : word.end] == "--":
+                only_places = True
+                self._words.pop(0)
+                continue
             rest = self._rest_argument(only_places)
             if rest is not None:
                 self._texts[rest.parameter] = unquote(self._line[word.start :].strip())
                 break
             self._words.pop(0)
             if word.open_quote:
-                _refuse(
-                    self._command, f"the {_mark(word.open_quote)} at column {word.start + 1} is not closed"
-                )
-            if not only_places and word.text == "--" and self._line[word.start : word.end] == "--":
-                only_places = True
-            elif not only_places and word.text.startswith("--"):
+                mark = _mark(word.open_quote)
+                _refuse(self._command, f"the {mark} at column {word.start + 1} is not closed")
+            if not only_places and word.text.startswith("--"):
                 self._take_option(word)
             else:
                 self._take_place(word)

@@ -25,6 +25,8 @@ async def status(context: CommandContext) -> CommandResult:
 
     folder = await asyncio.to_thread(Path.cwd)
     git = await git_state(folder)
+    if workbench.store.writable:
+        await workbench.log.flush()
     sessions = await workbench.sessions.count()
     events = await count_events(workbench.store, EventQuery())
     loaded = workbench.models.loaded

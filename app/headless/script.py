@@ -91,8 +91,8 @@ class Include(msgspec.Struct, frozen=True):
 Statement = Message | SlashLine | ExpectReply | ExpectEvent | SetValue | Include
 
 
-def parse_script(text: str, file: str) -> list[Statement]:
-    """Return the statements of a script.
+def parse_script(text: str, file: str) -> Iterator[Statement]:
+    """Iterate over the statements of a script; a long one is never held as a list.
 
     Args:
         text: the script; lines end with LF or CRLF.
@@ -101,8 +101,7 @@ def parse_script(text: str, file: str) -> list[Statement]:
     Raises:
         UsageError: `usage.script`; the message names file and line.
     """
-    lines = iter(enumerate(text.replace("\r\n", "\n").split("\n"), start=1))
-    statements: list[Statement] = []
+    lines = enumerate(_lines(text), start=1)
     for number, line in lines:
         place = Place(file, number)
         content = line.strip()
@@ -110,12 +109,11 @@ def parse_script(text: str, file: str) -> list[Statement]:
             continue
         block = _BLOCK.fullmatch(content)
         if block is not None:
-            statements.append(_block(lines, block.group(1), place))
+            yield _block(lines, block.group(1), place)
         elif content.startswith("/"):
-            statements.append(_slash(content[1:], place))
+            yield _slash(content[1:], place)
         else:
-            statements.append(Message(content, place))
-    return statements
+            yield Message(content, place)
 
 
 def print_script(statements: Iterable[Statement]) -> str:
@@ -126,6 +124,15 @@ def print_script(statements: Iterable[Statement]) -> str:
 def describe(statement: ExpectReply | ExpectEvent) -> str:
     """Return an expectation as it is written in a script, without its slash."""
     return _printed(statement).removeprefix("/")
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Iterate over lines without their ends, CR before LF included; other line separators are text."""
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start:end].removesuffix("\r")
+        start = end + 1
+    yield text[start:]
 
 
 def _block(lines: Iterator[tuple[int, str]], tag: str, place: Place) -> Message:

@@ -1,0 +1,89 @@
+"""Without a screen, but on a terminal: what is shown there, and what a start imports."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from workbench.tests.e2e.headless_process import PATIENCE_S, Program
+
+pytestmark = pytest.mark.e2e
+
+NASTY = "\x1b]0;owned\x07 \x9b2J \x1b[31mred"
+
+
+def on_terminal(program: Program, *arguments: str) -> str:
+    """Return what a terminal gets to see of standard output."""
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "workbench", "--data-dir", str(program.profile), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+        )
+        os.close(theirs)
+        shown = b""
+        # The system reports the end of a terminal as an error.
+        try:
+            while piece := terminal.read(65536):
+                shown += piece
+        except OSError:
+            pass
+        _, errors = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, errors) == (0, b"")
+    return shown.decode()
+
+
+def test_what_a_terminal_would_act_on_is_made_visible(program: Program) -> None:
+    assert program.run("sessions", "new", "--", NASTY).returncode == 0
+    assert program.run("-p", f"hello {NASTY}", "--continue").returncode == 0
+    for arguments in (
+        ["sessions", "list"],
+        ["sessions", "show"],
+        ["sessions", "show", "--json"],
+        ["sessions", "list", "--json"],
+        ["events", "tail", "--json"],
+    ):
+        shown = on_terminal(program, *arguments)
+        assert not {"\x1b", "\x9b", "\x07"} & set(shown), arguments
+
+
+def test_a_pipe_gets_the_text_as_it_is(program: Program) -> None:
+    assert program.run("-p", f"hello {NASTY}").returncode == 0
+    assert NASTY in program.run("sessions", "show").stdout
+
+
+def test_a_reply_on_a_terminal(program: Program) -> None:
+    assert on_terminal(program, "-p", "hello").startswith("Hello!")
+
+
+@pytest.mark.parametrize("arguments", [["-p", "hello"], ["--version"], ["sessions", "list"]])
+def test_a_run_imports_nothing_heavy(program: Program, arguments: list[str]) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-X",
+            "importtime",
+            "-m",
+            "workbench",
+            "--data-dir",
+            str(program.profile),
+            *arguments,
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE_S,
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line}
+    roots = {name.partition(".")[0] for name in imported}
+    assert "workbench" in roots
+    assert not {"textual", "rich", "llama_cpp", "numpy", "jinja2"} & roots
+    if arguments == ["--version"]:
+        assert not {"asyncio", "sqlite3", "aiosqlite", "workbench.app.workbench"} & (imported | roots)
