@@ -185,7 +185,7 @@ def test_a_template_name_that_nobody_knows(engine: Engine) -> None:
 @pytest.mark.parametrize(
     "options", [{"batch": 1}, {"batch": 8192}, {"context": 1}, {"slots": 64, "context": 256}]
 )
-def test_odd_options_work_all_the_same(engine: Engine, options: dict[str, int]) -> None:
+def test_odd_options_work_all_the_same(engine: Engine, options: dict[str, Any]) -> None:
     info = load(engine, **options)
     if info.context > 100:
         assert ask(engine, "what is workbench?").text.startswith("Workbench is")
