@@ -46,8 +46,9 @@ class ChatView(Widget):
         height: 1;
         margin: 0 2;
         padding: 0 1;
-        background: $accent;
-        color: $background;
+        background: $background;
+        color: $accent;
+        text-style: bold reverse;
         display: none;
     }
     ChatView.-unseen > #new-text {

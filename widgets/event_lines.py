@@ -15,8 +15,11 @@ from workbench.widgets.text_lines import Line, Run, fit
 _GAP: Final = 2
 _LONGEST_VALUE: Final = 120
 _MOST_DETAIL: Final = 100_000
-# What a reader looks for first; other fields follow in the order in which they were given.
-_FIRST: Final = ("message", "problem", "worker", "model", "state", "command", "method", "outcome", "reason")
+# What a reader looks for first, and knows without its key; other fields follow as they were given.
+_PLAIN: Final = (
+    *("message", "problem", "command", "worker", "model", "name", "title", "state", "method", "outcome"),
+    *("reason", "line"),
+)
 _BAD: Final = ("failed", "invalid", "stuck", "gap", "crashed")
 _LEVELS: Final = {"error": "error", "warning": "warning"}
 _BAD_STATES: Final = {"failed": "error", "degraded": "error", "restarting": "warning"}
@@ -35,7 +38,7 @@ class Columns(NamedTuple):
 def columns_for(width: int) -> Columns:
     """Return the columns that fit into `width` cells."""
     time = 0 if width < 40 else 8 if width < 72 else 12
-    name = max(8, min(32, width * 3 // 8 if width < 72 else width * 3 // 10))
+    name = max(8, min(32, width * 3 // 7 if width < 72 else width * 3 // 10))
     source = 12 if width >= 110 else 0
     used = 2 + (time + _GAP if time else 0) + name + _GAP + (source + _GAP if source else 0)
     return Columns(2, time, name, source, max(0, width - used))
@@ -82,14 +85,17 @@ def severity(event: Event) -> str:
 def facts(payload: dict[str, Any]) -> list[Run]:
     """Return what an event's payload says in few words; ids are left to the detail view."""
     runs: list[Run] = []
-    order = {key: at for at, key in enumerate(_FIRST)}
-    for key in sorted(payload, key=lambda key: order.get(key, len(order))):
+    for key in (*(key for key in _PLAIN if key in payload), *(key for key in payload if key not in _PLAIN)):
         value = payload[key]
-        if key.endswith("_id") or key in ("id", "level") or value in (None, "", [], {}):
+        if key.endswith("_id") or key in ("id", "level") or value is None or value in ("", [], {}):
             continue
-        if key not in ("message", "problem"):
-            runs.append(Run(f"{one_line(key, 40)} ", "key"))
-        runs.append(Run(f"{_value(value)}  ", "value"))
+        unit = ""
+        if key not in _PLAIN:
+            shown = one_line(key.replace("_", " "), 40)
+            if shown.endswith(" ms"):
+                shown, unit = shown.removesuffix(" ms"), " ms"
+            runs.append(Run(f"{shown} ", "key"))
+        runs.append(Run(f"{_value(value)}{unit}  ", "value"))
     return runs
 
 
@@ -130,9 +136,9 @@ def _value(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case float():
-            return f"{value:,.1f}"
+            return f"{value:.1f}"
         case int():
-            return f"{value:,}"
+            return str(value)
         case str():
             return one_line(value, _LONGEST_VALUE)
         case list() | tuple():

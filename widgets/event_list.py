@@ -17,6 +17,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from workbench.app.events.event import Event
+from workbench.widgets.component_style import component_style
 from workbench.widgets.event_index import EventIndex, Row
 from workbench.widgets.event_lines import Columns, columns_for, event_line
 from workbench.widgets.text_lines import Line, Run, fit
@@ -111,11 +112,13 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         number = self._index.first + self.scroll_offset.y + y
+        row = self._index.row(number)
+        if row is None:
+            return Strip.blank(self.scrollable_content_region.width, self._look(""))
         chosen = number == self.cursor
         strip = self._strips.get((number, chosen))
         if strip is None:
-            strip = self._draw(self._index.row(number), chosen=chosen)
-            self._strips[number, chosen] = strip
+            strip = self._strips[number, chosen] = self._draw(row, chosen=chosen)
         return strip
 
     def notify_style_update(self) -> None:
@@ -130,6 +133,8 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
         self._set_height()
         if self.following:
             self._to_end()
+        elif self.cursor is not None:
+            self._reveal(self.cursor)
 
     def on_click(self, event: events.Click) -> None:
         number = self._index.first + self.scroll_offset.y + event.y
@@ -188,14 +193,18 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
         if event is not None:
             self.post_message(self.Opened(event))
 
-    def _draw(self, row: Row | None, *, chosen: bool) -> Strip:
+    def _draw(self, row: Row, *, chosen: bool) -> Strip:
         width = self.scrollable_content_region.width
-        ground = "cursor" if chosen else ""
-        if row is None:
-            return Strip.blank(width, self._look(ground))
         line = self._line(row, self._columns, width)
-        segments = [Segment(run.text, self._look(f"{ground} {run.style}")) for run in line]
-        return Strip(segments).adjust_cell_length(width, self._look(ground))
+        if not chosen:
+            segments = [Segment(run.text, self._look(run.style)) for run in line]
+            return Strip(segments).adjust_cell_length(width, self._look(""))
+        # A theme that marks the cursor by exchanging colours would turn each run into a patch of its own.
+        plain_cursor = bool(component_style(self, "events--cursor").reverse)
+        segments = [
+            Segment(run.text, self._look("cursor" if plain_cursor else f"cursor {run.style}")) for run in line
+        ]
+        return Strip(segments).adjust_cell_length(width, self._look("cursor"))
 
     def _line(self, row: Row, columns: Columns, width: int) -> Line:
         if isinstance(row, Event):
@@ -203,12 +212,14 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
         return (Run(fit(f"  ─ {row.text}", width), "note"),)
 
     def _look(self, names: str) -> Style:
+        """Return the looks of some style names, one over the other, on the list's own."""
         found = self._looks.get(names)
         if found is None:
-            known = self.COMPONENT_CLASSES
-            classes = [f"events--{name}" for name in names.split()]
-            classes = [name if name in known else "events--area-other" for name in classes]
-            found = self._looks[names] = self.get_visual_style(*classes).rich_style
+            look = self.visual_style
+            for name in names.split():
+                known = f"events--{name}" in self.COMPONENT_CLASSES
+                look += component_style(self, f"events--{name}" if known else "events--area-other")
+            found = self._looks[names] = look.rich_style
         return found
 
     def _to_end(self) -> None:

@@ -54,8 +54,9 @@ class EventsPane(Widget):
             height: 1;
             margin: 0 2;
             padding: 0 1;
-            background: $accent;
-            color: $background;
+            background: $background;
+            color: $accent;
+            text-style: bold reverse;
             display: none;
         }
         &.-unseen > #events-new { display: block; }
@@ -139,7 +140,9 @@ class EventsPane(Widget):
         while batch := await subscription.next_batch():
             self._list.take([event for event in batch if event.seq > last] if batch[0].seq <= last else batch)
             self._tell_soon()
-            await asyncio.sleep(_FRAME_SECONDS)
+            # When every line of the screen changes each time, nobody reads them: half the frames will do.
+            flood = len(batch) > self._list.size.height
+            await asyncio.sleep(_FRAME_SECONDS * (2 if flood else 1))
 
     async def _load_newest(self, workbench: Workbench) -> int:
         """Show the end of the log; return the number of its last event."""
@@ -201,15 +204,14 @@ class EventsPane(Widget):
     def _tell(self) -> None:
         self._telling = False
         subscription = self._subscription
-        parts = [f"{len(self._index):,} shown"]
+        parts = ["following" if self._list.following else "paused", f"{len(self._index):,} held"]
         if subscription is not None:
             parts += [
                 f"delivered {subscription.delivered:,}",
                 f"dropped {subscription.dropped:,}",
                 f"lag {subscription.lag:,}",
             ]
-        parts.append("following" if self._list.following else "paused")
-        self._head.update(Content("events  ") + Content(" · ".join(parts)), layout=False)
+        self._head.update(Content(f"events  {' · '.join(parts)}"), layout=False)
         unseen = self._index.unseen
         self.set_class(unseen > 0 and not self._list.following, "-unseen")
         if unseen:

@@ -16,9 +16,11 @@ from textual.geometry import Region, Size
 from textual.message import Message
 from textual.selection import Selection
 from textual.strip import Strip
+from textual.style import Style as VisualStyle
 from textual.widget import Widget
 
 from workbench.widgets.chat_entry import ChatEntry, ending, facts
+from workbench.widgets.component_style import component_style
 from workbench.widgets.markdown_document import MOST_CHARACTERS, MarkdownDocument
 from workbench.widgets.text_lines import Line, Run, cut, literal, plain, wrap
 
@@ -220,7 +222,7 @@ class MessageView(Widget):
 
     def _gutter(self, y: int) -> Run:
         if self.has_class("-selected"):
-            return Run("┃ ", "gutter")
+            return Run("▌ ", "gutter")
         return Run("▎ ", "you") if self.entry.kind == "user" else Run("  ")
 
     def _lines(self, width: int) -> list[Line]:
@@ -265,15 +267,19 @@ class MessageView(Widget):
         marked = [run._replace(style=f"{run.style} selection") for run in cut(line, start, end)]
         return (*cut(line, 0, start), *marked, *cut(line, end, len(plain(line))))
 
-    def _look(self, style: str = "") -> Style:
-        """Return the looks of a style's names, one over the other, on the message's own."""
-        found = self._looks.get(style)
+    def _look(self, names: str = "") -> Style:
+        """Return the looks of some style names, one over the other, on the message's own."""
+        found = self._looks.get(names)
         if found is None:
-            names = [name for name in style.split() if name != "selection"]
-            look = self.get_visual_style(*(f"message--{name}" for name in names))
-            if "selection" in style:
-                look += self.screen.get_visual_style("screen--selection", partial=True)
-            found = self._looks[style] = look.rich_style
+            look = self.visual_style
+            for name in names.split():
+                if name == "selection":
+                    look += component_style(self.screen, "screen--selection")
+                else:
+                    look += component_style(self, f"message--{name}")
+                if name == "s":
+                    look += VisualStyle(strike=True)
+            found = self._looks[names] = look.rich_style
         return found
 
 
