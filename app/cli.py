@@ -228,6 +228,8 @@ def _start(script: str | None, prompt: str | None, session: str | None, continue
             )
         return 0
     common = _collect(context)
+    _refuse_bytes(prompt, "-p")
+    _refuse_bytes(session, "--session")
     _refuse_both(script is not None, prompt is not None, "--headless", "-p")
     _refuse_both(session is not None, continue_last, "--session", "--continue")
     if script is None and prompt is None and not _is_input(0):
@@ -275,6 +277,13 @@ def _refuse_both(first: bool, second: bool, first_name: str, second_name: str) -
         raise UsageError(
             "bad_option", f"{first_name} and {second_name} exclude each other.", "Leave one away."
         )
+
+
+def _refuse_bytes(text: str | None, name: str) -> None:
+    try:
+        (text or "").encode()
+    except UnicodeEncodeError:
+        raise UsageError("bad_input", f"{name} is not UTF-8 text.", "Convert it to UTF-8.") from None
 
 
 def _is_input(descriptor: int) -> bool:

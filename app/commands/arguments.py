@@ -98,6 +98,8 @@ class Argument:
         Raises:
             CommandError: `command.bad_argument`.
         """
+        if not _is_text(raw):
+            raise CommandError("bad_argument", f"{self.name} is not UTF-8 text.", argument=self.name)
         try:
             return msgspec.convert(raw, self.type, strict=False)
         except msgspec.ValidationError as error:
@@ -154,6 +156,16 @@ def _bare(hint: Any) -> Any:
         kinds = [kind for kind in get_args(hint) if kind is not type(None)]
         return _bare(kinds[0]) if len(kinds) == 1 else hint
     return hint
+
+
+def _is_text(raw: Any) -> bool:
+    """Tell whether texts are Unicode; bytes that are not come from the system as lone surrogates."""
+    try:
+        for text in raw if isinstance(raw, list | tuple) else (raw,):
+            str(text).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _shown(raw: Any) -> str:

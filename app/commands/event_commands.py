@@ -11,7 +11,7 @@ import msgspec
 
 from workbench.app.commands.arguments import Completes, Completion
 from workbench.app.commands.command import Command, CommandContext, CommandResult, command
-from workbench.app.errors import CommandError, SessionError
+from workbench.app.errors import CommandError, EventError, SessionError
 from workbench.app.text import one_line
 
 if TYPE_CHECKING:
@@ -76,7 +76,12 @@ async def events_query(
 
 async def _find(context: CommandContext, query: EventQuery) -> CommandResult:
     from workbench.app.events.log import find_events
+    from workbench.app.events.patterns import check_pattern
 
+    try:
+        check_pattern(query.pattern)
+    except EventError as error:
+        raise CommandError("bad_argument", error.message, error.hint, argument="pattern") from error
     if context.workbench.store.writable:
         await context.workbench.log.flush()
     events = [event async for event in find_events(context.workbench.store, query)]

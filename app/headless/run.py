@@ -130,11 +130,11 @@ class _Run:
         options = self._options
         if options.prompt is None:
             return await self._script(options.script or "-", registry)
-        text = options.prompt
-        if options.stdin_is_context:
-            context = await self._patiently(read_stdin)
-            text = f"{text}\n\n{context.rstrip()}" if context.strip() else text
-        return [Message(text)]
+        context = await self._patiently(read_stdin) if options.stdin_is_context else ""
+        texts = [text for text in (options.prompt, context.rstrip()) if text.strip()]
+        if not texts:
+            raise UsageError("bad_input", "The prompt is empty.", "Write something after -p.")
+        return [Message("\n\n".join(texts))]
 
     async def _script(self, script: str, registry: Registry) -> list[Step]:
         steps = await self._patiently(lambda: load_script(script, registry))

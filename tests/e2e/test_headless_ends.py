@@ -211,7 +211,12 @@ def test_too_much_input_is_refused(program: Program) -> None:
         (["--model", "missing.gguf"], "model.not_found", 3),
         (["--model", "missing"], "model.not_found", 3),
         (["--data-dir", "/proc/nowhere"], "store.", 4),
+        (["--data-dir", "/dev/null/x"], "store.", 4),
         (["--headless", "x"], "usage.bad_option", 2),
+        (["-p", " "], "usage.bad_input", 2),
+        (["-p", "\udcff"], "usage.bad_input", 2),
+        (["--session", "\udcff"], "usage.bad_input", 2),
+        (["--model", "\udcff"], "settings.bad_value", 2),
     ],
 )
 def test_wrong_options(program: Program, arguments: list[str], code: str, exit_code: int) -> None:

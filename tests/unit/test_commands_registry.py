@@ -127,6 +127,7 @@ async def test_many_values_are_collected(registry: Registry) -> None:
         ("/note", "unknown", "needs a further word"),
         ("/note ad x", "unknown", "no command 'note ad'"),
         ("/note drop 1", "not_available", "cannot be used here"),
+        ("/paint \udcff", "bad_argument", "thing is not UTF-8 text"),
         ("/", "unknown", "no command ''"),
         ("", "unknown", "no command ''"),
     ],
