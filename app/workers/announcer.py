@@ -54,6 +54,7 @@ class Announcer:
             return
         _, late = await asyncio.wait({self._task}, timeout=_FLUSH_WAIT_S)
         for task in late:
+            self._waiting.clear()
             task.cancel()
             await asyncio.wait({task})
 

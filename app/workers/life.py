@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
 from workbench.app.errors import WorkbenchError, WorkerError, from_dict
@@ -87,18 +85,20 @@ class Life:
 
     async def stop(self, grace_s: float) -> None:
         """End the process within about `grace_s` + 8 seconds, and forget earlier losses."""
-        async with self._exclusively():
-            await self._end_process(grace_s, "was stopped")
-            self._enter(Trigger.STOP)
+        async with self._turn:
+            try:
+                await self._end_process(grace_s, "was stopped")
+            finally:
+                self._enter(Trigger.STOP)
 
     async def restart(self, reason: str) -> None:
         """End the process, forget earlier losses and start a new one.
 
         Raises:
-            WorkerError: not_started; cancelled (stopped or restarted again meanwhile).
+            WorkerError: not_started; cancelled (closed, or stopped or restarted again meanwhile).
         """
-        self._refuse_if_closed()
-        async with self._exclusively():
+        async with self._turn:
+            self._refuse_if_closed()
             self._enter(Trigger.RENEW, reason)
             await self._end_process(RESTART_GRACE_S, f"was restarted: {reason}")
             start = self._start()
@@ -143,16 +143,12 @@ class Life:
 
     # Ending.
 
-    @asynccontextmanager
-    async def _exclusively(self) -> AsyncIterator[None]:
-        async with self._turn:
-            if self._starting is not None and not self._starting.done():
-                self._starting.cancel()
-                await asyncio.wait({self._starting})
-            self._budget.clear()
-            yield
-
     async def _end_process(self, grace_s: float, what: str) -> None:
+        """Give up a start, end the process and see it gone; `what` tells its requests why."""
+        self._budget.clear()
+        if self._starting is not None and not self._starting.done():
+            self._starting.cancel()
+            await asyncio.wait({self._starting})
         if self.connection is not None:
             connection, self.connection = self.connection, None
             self._end(connection, grace_s, self._cut_off(what))

@@ -126,11 +126,31 @@ async def test_restarts_stops_and_requests_at_once_end_in_one_process_or_none(
     assert child_pids() == set()
 
 
+@pytest.mark.parametrize("starting", [False, True], ids=["running", "starting"])
+async def test_a_stop_that_is_given_up_leaves_a_usable_worker(
+    make_worker: MakeWorker, watch: Watch, starting: bool
+) -> None:
+    worker = make_worker()
+    first = asyncio.create_task(worker.request("echo", {}, timeout=30))
+    await watch.until("state_changed", state="starting")
+    if not starting:
+        await first
+    stop = asyncio.create_task(worker.stop())
+    await asyncio.sleep(0)  # let it begin
+    stop.cancel()
+    await asyncio.wait({first, stop})
+    assert await worker.request("echo", {"n": 1}, timeout=30) == {"n": 1}
+    assert child_pids() == {worker.pid}
+
+
 async def test_a_closed_worker_does_not_start_again(worker: Worker) -> None:
     await worker.request("echo", {}, timeout=30)
     await worker.close()
     with pytest.raises(WorkerError) as caught:
         await worker.request("echo", {}, timeout=30)
+    assert caught.value.code == "worker.cancelled"
+    with pytest.raises(WorkerError) as caught:
+        await worker.restart("too late")
     assert caught.value.code == "worker.cancelled"
     assert (worker.state, worker.pid) == ("stopped", None)
 
