@@ -17,7 +17,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Base of all declared payloads: every field is named and typed."""
 
 
-class SystemStarted(Payload):
+class SystemStarted(Payload, frozen=True):
     """The workbench has opened its services."""
 
     version: str
@@ -25,13 +25,13 @@ class SystemStarted(Payload):
     services: list[str]
 
 
-class SystemStopped(Payload):
+class SystemStopped(Payload, frozen=True):
     """The workbench is about to close its services."""
 
     face: str
 
 
-class Notice(Payload):
+class Notice(Payload, frozen=True):
     """Something that a person should know; `level` is info, warning or error."""
 
     level: str
@@ -40,20 +40,20 @@ class Notice(Payload):
     hint: str = ""
 
 
-class HealthChecked(Payload):
+class HealthChecked(Payload, frozen=True):
     """A health check published this event to see that it arrives in the log."""
 
     check: str
 
 
-class SettingChanged(Payload):
+class SettingChanged(Payload, frozen=True):
     """A running workbench took another value of a setting; `origin` says where it was set."""
 
     key: str
     origin: str
 
 
-class EventInvalid(Payload):
+class EventInvalid(Payload, frozen=True):
     """An event whose payload does not fit its declared type; the payload is kept as it came."""
 
     name: str
@@ -61,7 +61,7 @@ class EventInvalid(Payload):
     payload: Any = None
 
 
-class SubscriberStuck(Payload):
+class SubscriberStuck(Payload, frozen=True):
     """A durable subscriber stopped taking events and was cut off."""
 
     subscriber: str
@@ -69,7 +69,7 @@ class SubscriberStuck(Payload):
     lag: int
 
 
-class LogGap(Payload):
+class LogGap(Payload, frozen=True):
     """Events that could not be written to the log, and why."""
 
     first_seq: int
@@ -77,7 +77,7 @@ class LogGap(Payload):
     reason: str
 
 
-class StoreOpened(Payload):
+class StoreOpened(Payload, frozen=True):
     """The database is open."""
 
     path: str
@@ -85,19 +85,19 @@ class StoreOpened(Payload):
     clean: bool
 
 
-class StoreReadOnly(Payload):
+class StoreReadOnly(Payload, frozen=True):
     """The database cannot be written for now; writes wait."""
 
     reason: str
 
 
-class StoreRecovered(Payload):
+class StoreRecovered(Payload, frozen=True):
     """The database can be written again."""
 
     waited_ms: float
 
 
-class StoreRestored(Payload):
+class StoreRestored(Payload, frozen=True):
     """A damaged or missing database was replaced by a backup, or a new one was begun without.
 
     `quarantined` is where the damaged file is kept, null when there was none.
@@ -108,14 +108,14 @@ class StoreRestored(Payload):
     problem: str
 
 
-class StoreBackedUp(Payload):
+class StoreBackedUp(Payload, frozen=True):
     """A backup of the database was written."""
 
     path: str
     reason: str
 
 
-class WorkerStateChanged(Payload):
+class WorkerStateChanged(Payload, frozen=True):
     """A worker went from one state to another."""
 
     worker: str
@@ -125,7 +125,7 @@ class WorkerStateChanged(Payload):
     pid: int | None = None
 
 
-class WorkerRequestFinished(Payload):
+class WorkerRequestFinished(Payload, frozen=True):
     """A request to a worker ended; `outcome` is ok, cancelled or an error code."""
 
     worker: str
@@ -135,21 +135,21 @@ class WorkerRequestFinished(Payload):
     outcome: str
 
 
-class WorkerLog(Payload):
+class WorkerLog(Payload, frozen=True):
     """A line that a worker wrote to its log and that a person should see."""
 
     worker: str
     line: str
 
 
-class ModelLoading(Payload):
+class ModelLoading(Payload, frozen=True):
     """A model is being loaded."""
 
     name: str
     path: str
 
 
-class ModelLoaded(Payload):
+class ModelLoaded(Payload, frozen=True):
     """A model is ready."""
 
     name: str
@@ -158,7 +158,7 @@ class ModelLoaded(Payload):
     load_ms: float
 
 
-class ModelFailed(Payload):
+class ModelFailed(Payload, frozen=True):
     """A model could not be loaded."""
 
     name: str
@@ -166,32 +166,32 @@ class ModelFailed(Payload):
     message: str
 
 
-class SessionCreated(Payload):
+class SessionCreated(Payload, frozen=True):
     """A session was made."""
 
     title: str
 
 
-class SessionChanged(Payload):
+class SessionChanged(Payload, frozen=True):
     """A session was renamed or moved to another branch; `fields` names what changed."""
 
     fields: list[str]
 
 
-class SessionDeleted(Payload):
+class SessionDeleted(Payload, frozen=True):
     """A session was deleted."""
 
     title: str
 
 
-class MessageReceived(Payload):
+class MessageReceived(Payload, frozen=True):
     """A person's or script's message was stored."""
 
     message_id: str
     characters: int
 
 
-class PromptBuilt(Payload):
+class PromptBuilt(Payload, frozen=True):
     """The prompt of a turn is ready."""
 
     tokens: int
@@ -200,14 +200,14 @@ class PromptBuilt(Payload):
     trimmed_messages: int
 
 
-class ReplyStarted(Payload):
+class ReplyStarted(Payload, frozen=True):
     """The model gave its first text."""
 
     message_id: str
     first_token_ms: float
 
 
-class ReplyProgress(Payload):
+class ReplyProgress(Payload, frozen=True):
     """A reply has grown; sent a few times a second while it streams."""
 
     message_id: str
@@ -216,7 +216,7 @@ class ReplyProgress(Payload):
     tokens_per_second: float
 
 
-class ReplyFinished(Payload):
+class ReplyFinished(Payload, frozen=True):
     """A reply is complete; `reason` is stop, length, context or cancelled."""
 
     message_id: str
@@ -230,7 +230,7 @@ class ReplyFinished(Payload):
     tokens_per_second: float
 
 
-class ReplyFailed(Payload):
+class ReplyFailed(Payload, frozen=True):
     """A reply ended with an error; what had arrived is kept."""
 
     message_id: str
@@ -239,14 +239,14 @@ class ReplyFailed(Payload):
     characters: int
 
 
-class ReplyRecovered(Payload):
+class ReplyRecovered(Payload, frozen=True):
     """A reply that an earlier process left unfinished was found and marked."""
 
     message_id: str
     characters: int
 
 
-class CommandRun(Payload):
+class CommandRun(Payload, frozen=True):
     """A command ended; `outcome` is ok or an error code."""
 
     command: str

@@ -33,7 +33,8 @@ def quick_check(path: Path) -> str | None:
         if not is_damage(error):
             raise
         return str(error)
-    return None if found == "ok" else found
+    # One line for people: SQLite begins a list with a line that names the database.
+    return None if found == "ok" else " ".join(found.replace("*** in database main ***", "").split())
 
 
 def back_up(database: Path, folder: Path, reason: str, keep: int = KEPT_BACKUPS) -> Path:

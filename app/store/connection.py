@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ import aiosqlite
 
 READERS: Final = 2
 BUSY_MS: Final = 5000
+_INTERRUPT_SECONDS: Final = 0.05
 
 
 async def open_writer(path: Path) -> aiosqlite.Connection:
@@ -55,10 +55,10 @@ class ReaderPool:
 
     def __init__(self, path: Path, size: int = READERS) -> None:
         self._path = path
-        self._idle: list[aiosqlite.Connection] = []
-        self._busy: set[aiosqlite.Connection] = set()
         self._size = size
         self._slots = asyncio.Semaphore(size)
+        self._idle: list[aiosqlite.Connection] = []
+        self._running: dict[asyncio.Future[Iterable[Any]], aiosqlite.Connection] = {}
         self._closed = False
 
     async def query(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]] | None:
@@ -73,20 +73,16 @@ class ReaderPool:
         async with self._slots:
             if self._closed:
                 return None
-            async with self._borrowed() as connection:
-                try:
-                    return [tuple(row) for row in await connection.execute_fetchall(sql, parameters)]
-                except asyncio.CancelledError:
-                    await connection.interrupt()
-                    raise
+            connection = self._idle.pop() if self._idle else await open_reader(self._path)
+            try:
+                return await self._run(connection, sql, parameters)
+            finally:
+                await self._give_back(connection)
 
     async def close(self) -> None:
         """Interrupt the queries that run and close every connection. Safe to call twice."""
-        if self._closed:
-            return
         self._closed = True
-        for connection in tuple(self._busy):
-            await connection.interrupt()
+        await asyncio.gather(*(_interrupt(query, each) for query, each in self._running.items()))
         # Whoever has a slot closes the connection when giving it back; who waits for one is told.
         for _ in range(self._size):
             await self._slots.acquire()
@@ -95,15 +91,35 @@ class ReaderPool:
         while self._idle:
             await self._idle.pop().close()
 
-    @contextlib.asynccontextmanager
-    async def _borrowed(self) -> AsyncIterator[aiosqlite.Connection]:
-        connection = self._idle.pop() if self._idle else await open_reader(self._path)
-        self._busy.add(connection)
+    async def _give_back(self, connection: aiosqlite.Connection) -> None:
+        if self._closed:
+            await connection.close()
+        else:
+            self._idle.append(connection)
+
+    async def _run(
+        self, connection: aiosqlite.Connection, sql: str, parameters: Sequence[Any]
+    ) -> list[tuple[Any, ...]] | None:
+        if self._closed:
+            # While the connection was opened.
+            return None
+        query = asyncio.ensure_future(connection.execute_fetchall(sql, parameters))
+        self._running[query] = connection
         try:
-            yield connection
+            return [tuple(row) for row in await asyncio.shield(query)]
+        except asyncio.CancelledError:
+            await _interrupt(query, connection)
+            raise
         finally:
-            self._busy.discard(connection)
-            if self._closed:
-                await connection.close()
-            else:
-                self._idle.append(connection)
+            del self._running[query]
+
+
+async def _interrupt(query: asyncio.Future[Iterable[Any]], connection: aiosqlite.Connection) -> None:
+    """Stop a query and wait until its connection is free."""
+    while not query.done():
+        # Again and again: an interrupt that comes before the query has begun does nothing.
+        await connection.interrupt()
+        await asyncio.wait([query], timeout=_INTERRUPT_SECONDS)
+    if not query.cancelled():
+        # Looked at, as nobody else may.
+        query.exception()

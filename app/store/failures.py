@@ -54,7 +54,7 @@ def store_error(error: Exception, path: Path) -> StoreError:
         return StoreError(
             "read_only",
             f"The database {path} cannot be written.",
-            "Make the folder writable, or choose another with --data-dir.",
+            "Make the folder writable, or choose another profile with --data-dir.",
         )
     if code in _DAMAGED:
         return StoreError(
@@ -91,11 +91,11 @@ def folder_error(error: OSError, path: Path) -> StoreError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StoreError(
             "read_only",
-            f"The data folder {path} cannot be written: {error.strerror}.",
-            "Make it writable, or choose another with --data-dir.",
+            f"{path} cannot be written: {error.strerror}.",
+            "Make it writable, or choose another profile with --data-dir.",
         )
     return StoreError(
         "unreadable",
-        f"The data folder {path} cannot be used: {error.strerror or error}.",
-        "Choose another with --data-dir.",
+        f"{path} cannot be used: {error.strerror or error}.",
+        "Choose another profile with --data-dir.",
     )

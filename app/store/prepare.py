@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import msgspec
 
@@ -118,8 +119,19 @@ def _damage(paths: Paths, clean: bool) -> str | None:
             # Reading the schema finds a file that is no database, or shorter than it says, at no cost.
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             check_version(connection, paths.database)
+            return _cut_off(connection, paths.database)
     except sqlite3.DatabaseError as error:
         if is_damage(error):
             return str(error)
         raise
-    return None
+
+
+def _cut_off(connection: sqlite3.Connection, database: Path) -> str | None:
+    """Tell of a database whose last page is not whole, which SQLite itself overlooks."""
+    log = Path(f"{database}-wal")
+    if log.exists() and log.stat().st_size > 0:
+        # The end of the database stands in the log: a reader kept it from being emptied.
+        return None
+    pages = int(connection.execute("PRAGMA page_count").fetchone()[0])
+    whole = pages * int(connection.execute("PRAGMA page_size").fetchone()[0])
+    return "the file is cut off" if database.stat().st_size < whole else None
