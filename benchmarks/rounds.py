@@ -26,7 +26,7 @@ class Pair(NamedTuple, Generic[Sample]):
 
 
 async def in_turns(
-    label: str, ours: Measure[Sample], peer: Measure[Sample], rounds: int
+    label: str, ours: Measure[Sample], peer: Measure[Sample], rounds: int, *, repeat: bool = True
 ) -> list[Pair[Sample]]:
     """Measure both, `rounds` times, each time in the other order.
 
@@ -39,10 +39,12 @@ async def in_turns(
         ours: measures the workbench.
         peer: measures what it is compared with.
         rounds: at least 1.
+        repeat: whether disturbed rounds are repeated at all.
     """
+    most = 3 * rounds if repeat and rounds > 1 else rounds
     quiet: list[Pair[Sample]] = []
     disturbed: list[Pair[Sample]] = []
-    while len(quiet) < rounds and len(quiet) + len(disturbed) < (3 * rounds if rounds > 1 else 1):
+    while len(quiet) < rounds and len(quiet) + len(disturbed) < most:
         others = Others()
         if (len(quiet) + len(disturbed)) % 2 == 0:
             first = await ours()
