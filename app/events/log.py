@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -236,7 +236,7 @@ async def count_events(store: Store, query: EventQuery) -> int:
     return int((await store.read(sql, values))[0][0])
 
 
-async def find_events(store: Store, query: EventQuery) -> AsyncIterator[Event]:
+async def find_events(store: Store, query: EventQuery) -> AsyncGenerator[Event, None]:
     """Iterate over the events that fit a query, oldest first; read in pages, so that memory stays flat.
 
     Raises:
