@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from rich.cells import cell_len, get_character_cell_size
 
 TAB_SIZE: Final = 4
+_WIDEST_CHARACTER: Final = 2
 _WORD: Final = re.compile(r"[ \t]*[^ \t]+|[ \t]+\Z")
 
 
@@ -84,13 +85,13 @@ def breaks(text: str, width: int) -> list[tuple[int, int]]:
         word = match.start() + len(match.group()) - len(match.group().lstrip(" \t"))
         if match.start() == 0 and word:
             word = 0
-        if used and not _may_break_inside(text[word : match.end()]):
+        # Wide characters fill the line that has begun, as they may be broken anywhere.
+        room = width - used - cell_len(text[end:word])
+        if used and _may_break_inside(text[word : match.end()]) and room >= _WIDEST_CHARACTER:
+            used, end = width - room, word
+        elif used:
             parts.append((start, end))
             start, end, used = word, word, 0
-        elif used:
-            # Wide characters fill the line that has begun, as they may be broken anywhere.
-            used += cell_len(text[end:word])
-            end = word
         start, end, used = _chop(text, match.end(), width, parts, (start, end, used))
     parts.append((start, end))
     return parts
