@@ -202,6 +202,15 @@ def test_the_schema_in_the_documents_is_the_real_one() -> None:
     assert written == json.loads(msgspec.json.encode(schema()))
 
 
+def test_the_worker_program_speaks_the_wire(program: Program) -> None:
+    request = '{"jsonrpc":"2.0","id":1,"method":"ping","params":{}}\n'
+    done = program.run("worker", "llm", text=request)
+    assert done.returncode == 0
+    ready, answer = map(json.loads, done.stdout.splitlines())
+    assert (ready["method"], ready["params"]["name"]) == ("ready", "llm")
+    assert (answer["id"], answer["result"]) == (1, {})
+
+
 def test_nothing_is_left_running(program: Program) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "workbench", "-p", "hello", "--data-dir", str(program.profile), "--json"],
