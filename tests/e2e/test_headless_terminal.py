@@ -7,6 +7,7 @@ import pty
 import subprocess
 import sys
 
+import pexpect
 import pytest
 
 from workbench.tests.e2e.headless_process import PATIENCE_S, Program
@@ -56,6 +57,20 @@ def test_what_a_terminal_would_act_on_is_made_visible(program: Program) -> None:
 def test_a_pipe_gets_the_text_as_it_is(program: Program) -> None:
     assert program.run("-p", f"hello {NASTY}").returncode == 0
     assert NASTY in program.run("sessions", "show").stdout
+
+
+def test_a_dumb_terminal_is_sent_elsewhere(program: Program) -> None:
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "workbench", "--data-dir", str(program.profile)],
+        env={**os.environ, "TERM": "dumb"},
+        timeout=PATIENCE_S,
+        encoding="utf-8",
+    )
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 2
+    assert "error [usage.no_terminal] The terminal (dumb)" in (child.before or "")
 
 
 def test_a_reply_on_a_terminal(program: Program) -> None:
