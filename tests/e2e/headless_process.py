@@ -15,9 +15,10 @@ from workbench.app.headless.lines import Line
 
 PATIENCE_S = 100.0
 
-# A shell that starts a program in the background lets it ignore SIGINT, and that is inherited: undo it.
+# Shells let a program in the background ignore SIGINT, nohup SIGHUP, and that is inherited: undo it.
 _LAUNCHER = (
-    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+    "import os, signal, sys;"
+    "[signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGHUP)];"
     "os.execv(sys.executable, [sys.executable, '-m', 'workbench', *sys.argv[1:]])"
 )
 

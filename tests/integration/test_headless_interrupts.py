@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,6 +14,16 @@ from workbench.app.errors import Interrupted
 from workbench.app.headless import interrupts as module
 from workbench.app.headless.interrupts import Interrupts
 from workbench.app.headless.threads import on_own_thread
+
+
+@pytest.fixture(autouse=True)
+def usual_signals() -> Iterator[None]:
+    """Begin as a program in the foreground does, whatever the tests themselves were started with."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def send(number: signal.Signals = signal.SIGTERM) -> None:
