@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from rich.cells import cell_len
 
 from workbench.app.events.event import Event
 from workbench.app.text import one_line
@@ -153,13 +154,12 @@ def _value(value: Any) -> str:
 def _cut(runs: list[Run], width: int) -> list[Run]:
     """Return as many runs as fit; the last is cut."""
     kept: list[Run] = []
-    for run in runs:
-        size = Run(run.text.rstrip()) if run is runs[-1] else run
-        text = size.text
-        needed = len(text) if text.isascii() else len(fit(text, 10_000).rstrip())
-        if needed >= width:
-            kept.append(run._replace(text=fit(text.rstrip(), width).rstrip() if width > 0 else ""))
+    for number, run in enumerate(runs):
+        text = run.text.rstrip() if number == len(runs) - 1 else run.text
+        size = len(text) if text.isascii() else cell_len(text)
+        if size > width:
+            kept.append(run._replace(text=fit(text.rstrip(), width)))
             return kept
         kept.append(run._replace(text=text))
-        width -= needed
+        width -= size
     return kept

@@ -92,6 +92,13 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
         row = self._index.row(self.cursor) if self.cursor is not None else None
         return row if isinstance(row, Event) else None
 
+    def clear(self) -> None:
+        """Forget all rows, and follow."""
+        self._index.clear()
+        self._strips.clear()
+        self.follow()
+        self._to_end()
+
     def take(self, batch: Sequence[Event]) -> None:
         """Show newer events, if the reader is at the end."""
         self._index.add(batch)

@@ -119,6 +119,7 @@ class EventsPane(Widget):
         self.detach()
         self._workbench = workbench
         self._complete = False
+        self._list.clear()
         self._subscription = workbench.bus.subscribe("*", capacity=_BUFFER, name="events pane")
         self._pump = asyncio.create_task(self._run(workbench, self._subscription), name="events-pane")
 
@@ -170,6 +171,7 @@ class EventsPane(Widget):
             self._paging = asyncio.create_task(self._page_back(workbench), name="events-pane-page")
 
     async def _page_back(self, workbench: Workbench) -> None:
+        """Put the events before the first one that is held above it."""
         from workbench.app.errors import StoreError
         from workbench.app.events.log import EventQuery, find_events
 
@@ -185,6 +187,7 @@ class EventsPane(Widget):
             self._end_of_list(f"the log cannot be read: {error.message}")
             return
         self._list.take_older(found)
+        self._tell_soon()
         if before - 1 <= _PAGE:
             self._end_of_list("the log begins here")
         elif not found:

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.app.events.event import Event, from_json
+from workbench.app.workbench import Workbench
+from workbench.tests.tui.widget_host import Stage, stage
+from workbench.widgets.event_list import EventList
+from workbench.widgets.events_pane import EventsPane
+
+
+@asynccontextmanager
+async def watching(
+    folder: Path,
+    *,
+    before: int = 0,
+    size: tuple[int, int] = (100, 24),
+    theme: str = "workbench-dark",
+    capacity: int = 10_000,
+) -> AsyncIterator[tuple[Stage, EventsPane, Workbench]]:
+    """Open a profile with some events in its log and a pane that shows it."""
+    async with Workbench.open(folder / "profile", services=("log",), environ={}) as workbench:
+        await emit(workbench, 0, before)
+        await workbench.log.flush()
+        pane = EventsPane(capacity=capacity)
+        async with stage(pane, size, theme) as on:
+            pane.attach(workbench)
+            await on.until(lambda: "events  " in on.lines()[0])
+            pane.focus()
+            try:
+                yield on, pane, workbench
+            finally:
+                await pane.detach()
+
+
+async def emit(workbench: Workbench, first: int, count: int) -> None:
+    for number in range(first, first + count):
+        await workbench.bus.emit("acme:test:counted", {"number": f"n{number}."}, source="test")
+
+
+async def test_the_newest_of_the_log_and_what_comes_are_shown(tmp_path: Path) -> None:
+    async with watching(tmp_path, before=3) as (on, _, workbench):
+        await on.until(lambda: "n2." in on.text())
+        assert "system:started" in on.text()
+        await emit(workbench, 3, 2)
+        await on.until(lambda: "n4." in on.text())
+        assert sum("n2." in line for line in on.lines()) == 1
+
+
+async def test_no_event_is_shown_twice_when_it_comes_while_the_log_is_read(tmp_path: Path) -> None:
+    async with watching(tmp_path, before=5) as (on, pane, workbench):
+        pane.attach(workbench)
+        await emit(workbench, 5, 5)
+        await on.until(lambda: "n9." in on.text())
+        index = pane.query_one(EventList)._index
+        rows = [index.row(number) for number in range(index.first, index.end)]
+        numbers = [row.seq for row in rows if isinstance(row, Event)]
+        assert numbers == list(range(1, len(numbers) + 1))
+
+
+async def test_it_follows_and_counts(tmp_path: Path) -> None:
+    async with watching(tmp_path) as (on, _, workbench):
+        await emit(workbench, 0, 200)
+        await on.until(lambda: "n199." in on.text() and "delivered 200 · dropped 0" in on.text())
+        assert "following" in on.lines()[0]
+
+
+async def test_a_reader_who_scrolled_up_is_not_moved(tmp_path: Path) -> None:
+    async with watching(tmp_path, before=300) as (on, _, workbench):
+        await on.until(lambda: "n299." in on.text())
+        await on.press("pageup", "pageup")
+        await on.until(lambda: "paused" in on.lines()[0])
+        before = on.lines()[1:-1]
+        await emit(workbench, 300, 500)
+        await on.until(lambda: "500 new ↓" in on.text())
+        assert on.lines()[1:-1] == before
+        await on.press("end")
+        await on.until(lambda: "n799." in on.text() and "following" in on.lines()[0])
+        assert "new ↓" not in on.text()
+
+
+async def test_a_pause_longer_than_memory_is_told(tmp_path: Path) -> None:
+    async with watching(tmp_path, before=20, capacity=100) as (on, pane, workbench):
+        await on.press("space")
+        await emit(workbench, 20, 350)
+        await on.until(lambda: "350 new ↓" in on.text())
+        await on.press("space")
+        await on.until(lambda: "n369." in on.text())
+        assert len(pane.query_one(EventList)._index) <= 120
+
+
+async def test_older_events_are_read_from_the_log(tmp_path: Path) -> None:
+    async with watching(tmp_path, before=1_400) as (on, _, _workbench):
+        await on.until(lambda: "n1399." in on.text())
+        await on.press("home")
+        await on.until(lambda: "1,403 held" in on.lines()[0])
+        await on.press("home")
+        await on.until(lambda: "the log begins here" in on.text())
+        assert "store:opened" in on.text()
+
+
+async def test_details_follow_the_cursor(tmp_path: Path) -> None:
+    async with watching(tmp_path, before=30) as (on, _, _workbench):
+        await on.until(lambda: "n29." in on.text())
+        await on.press("up", "enter")
+        await on.until(lambda: '"number": "n29."' in on.text())
+        await on.press("up")
+        await on.until(lambda: '"number": "n28."' in on.text())
+        assert any("n28." in line and "acme:test" in line for line in on.lines())
+        await on.press("escape")
+        assert '"number"' not in on.text()
+
+
+async def test_an_event_can_be_copied(tmp_path: Path) -> None:
+    async with watching(tmp_path, before=3) as (on, pane, _workbench):
+        await on.until(lambda: "n2." in on.text())
+        assert pane.check_action("copy", ()) is None
+        await on.press("up", "c")
+        copies: Sequence[Any] = on.sent(EventsPane.Copy)
+        assert from_json(copies[0].text).payload == {"number": "n2."}
+
+
+async def test_moving_past_the_last_event_follows_again(tmp_path: Path) -> None:
+    async with watching(tmp_path, before=3) as (on, _, workbench):
+        await on.until(lambda: "n2." in on.text())
+        await on.press("up", "up", "down", "down")
+        await emit(workbench, 3, 1)
+        await on.until(lambda: "n3." in on.text())
+
+
+async def test_a_click_chooses_and_a_second_one_opens(tmp_path: Path) -> None:
+    async with watching(tmp_path, before=3) as (on, _, _workbench):
+        await on.until(lambda: "n1." in on.text())
+        row = next(y for y, line in enumerate(on.lines()) if "n1." in line)
+        await on.pilot.click(offset=(5, row))
+        await on.pilot.click(offset=(5, row))
+        await on.until(lambda: '"number": "n1."' in on.text())
+
+
+async def test_control_characters_never_reach_the_screen(tmp_path: Path) -> None:
+    hostile = "\x1b[31m[bold]red[/bold]\x1b]0;t\x07\x9b"
+    async with watching(tmp_path) as (on, _, workbench):
+        await workbench.bus.emit("acme:test:odd", {"message": hostile, hostile: hostile}, source=hostile)
+        await on.until(lambda: "[bold]red[/bold]" in on.text())
+        await on.press("up", "enter")
+        assert "".join(on.lines()).isprintable()
+
+
+async def test_nothing_is_taken_after_it_was_detached(tmp_path: Path) -> None:
+    async with watching(tmp_path) as (on, pane, workbench):
+        await pane.detach()
+        assert not any(sub.name == "events pane" for sub in workbench.bus.subscriptions)
+        await emit(workbench, 0, 3)
+        await on.pilot.pause()
+        assert "n0." not in on.text()
+        pane.attach(workbench)
+        await on.until(lambda: "n2." in on.text())
+
+
+@pytest.mark.parametrize("theme", ["workbench-dark", "workbench-light", "ansi"])
+@pytest.mark.parametrize("size", [(20, 5), (56, 24), (240, 60)])
+async def test_every_theme_and_size_shows_the_newest(
+    tmp_path: Path, theme: str, size: tuple[int, int]
+) -> None:
+    async with watching(tmp_path, before=80, size=size, theme=theme) as (on, _, _workbench):
+        await on.until(lambda: "acme" in on.lines()[-1])
+        await on.press("up", "up")
