@@ -133,6 +133,7 @@ class WorkbenchApp(App[int]):
         """Open the profile, let the screen work with it, and close it when the program ends."""
         try:
             # Imported in a thread after the first picture: keys are taken meanwhile.
+            await self._main.furnish()
             module = await asyncio.to_thread(importlib.import_module, "workbench.app.workbench")
             opening = module.Workbench.open(
                 self._options.data_dir,

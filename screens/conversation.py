@@ -17,13 +17,13 @@ from workbench.app.sessions.session import Message, Session, Status
 from workbench.screens.turns import LiveTurn, Turns
 from workbench.screens.welcome import welcome
 from workbench.widgets.activity_line import ActivityLine
-from workbench.widgets.chat_view import ChatView
 from workbench.widgets.composer import Composer
 from workbench.widgets.notice_bar import Banner, NoticeBar
 from workbench.widgets.status_bar import StatusBar
 
 if TYPE_CHECKING:
     from workbench.app.workbench import Workbench
+    from workbench.widgets.chat_view import ChatView
 
 _TOLD_EVERY: Final = 0.1
 _TELLING_MS: Final = 40
@@ -32,9 +32,8 @@ _DRAFT_SECONDS: Final = 2.0
 
 
 class Parts(msgspec.Struct, frozen=True):
-    """The widgets that a conversation lives in."""
+    """The widgets around the messages."""
 
-    chat: ChatView
     composer: Composer
     activity: ActivityLine
     notices: NoticeBar
@@ -57,6 +56,7 @@ class Conversation:
         self._on_change = on_change
         self._on_crash = on_crash
         self._workbench: Workbench | None = None
+        self._chat: ChatView | None = None
         self._turns = Turns(self._take_part, self._refused, self._turn_ended, on_crash)
         self._jobs: set[asyncio.Task[None]] = set()
         # What changes the chat's messages holds this, so that a switch and a part never mix.
@@ -94,14 +94,15 @@ class Conversation:
         """The ids of the sessions in which a turn runs."""
         return self._turns.sessions
 
-    async def open(self, workbench: Workbench, session: Session | None) -> None:
+    async def open(self, workbench: Workbench, chat: ChatView, session: Session | None) -> None:
         """Begin: the profile is open.
 
         Args:
             workbench: the open profile.
+            chat: shows the messages.
             session: the session to show first.
         """
-        self._workbench = workbench
+        self._workbench, self._chat = workbench, chat
         typed = self._widgets.composer.text
         await self.show(session)
         if typed:
@@ -126,7 +127,7 @@ class Conversation:
                 path = [message for message in path if message.status != "streaming"]
             await self._show_path(path)
             if turn is not None and turn.reply_id is not None:
-                await widgets.chat.begin_reply(turn.reply_id, turn.reply, self._model())
+                await self._messages.begin_reply(turn.reply_id, turn.reply, self._model())
         widgets.status.session = session.title if session else ""
         widgets.status.speed = 0.0
         self._saved_draft = session.draft if session else ""
@@ -141,11 +142,11 @@ class Conversation:
     async def _show_path(self, path: list[Message]) -> None:
         self._shown = {message.id for message in path}
         self.head = path[-1] if path else None
-        await self._widgets.chat.show(path)
+        await self._messages.show(path)
         if not path and self._queued is None:
             workbench = self._ready()
             title, lines = welcome(workbench.models.name, workbench.paths)
-            await self._widgets.chat.show_welcome(title, lines)
+            await self._messages.show_welcome(title, lines)
 
     def _offer_resume(self, turn: LiveTurn | None) -> None:
         head = self.head
@@ -166,8 +167,7 @@ class Conversation:
         elif self.running is not None or self._sending:
             widgets.status.say("Still answering. esc stops it; your text stays here.", "warning")
         else:
-            widgets.composer.take()
-            widgets.composer.remember(text)
+            widgets.composer.take(text)
             self.do(self._send(text, self.editing))
 
     def run_turn(self, run: AsyncGenerator[Part], text: str = "") -> None:
@@ -260,7 +260,7 @@ class Conversation:
             widgets.status.say("One message waits already; it goes out when the profile is open.", "warning")
             return
         self._queued = text
-        widgets.composer.take()
+        widgets.composer.take(text)
         widgets.activity.show("Opening the profile; your message goes out next")
 
     async def _send(self, text: str, edited: str | None) -> None:
@@ -332,7 +332,7 @@ class Conversation:
                 await self._show_part(turn, part)
 
     async def _show_part(self, turn: LiveTurn, part: Part) -> None:
-        chat = self._widgets.chat
+        chat = self._messages
         match part:
             case parts.TextDelta():
                 chat.append(part.text)
@@ -360,11 +360,11 @@ class Conversation:
             await self._show_path(await self._ready().messages.path(message_id))
         elif message_id not in self._shown:
             self._shown.add(message_id)
-            await self._widgets.chat.begin_user(message_id, turn.text)
+            await self._messages.begin_user(message_id, turn.text)
 
     async def _show_failure(self, turn: LiveTurn, part: parts.ReplyFailed) -> None:
         """Say what went wrong where the reply stands, or where it would stand."""
-        chat = self._widgets.chat
+        chat = self._messages
         if part.message_id is None:
             await chat.begin_reply(f"{turn.message_id}:failed", "", self._model())
         await chat.finish(None, "interrupted" if turn.reply else "failed", None, part.error)
@@ -411,6 +411,12 @@ class Conversation:
             activity.show(f"Writing · {turn.tokens:,} tokens{speed}", None, "esc stop")
         else:
             activity.show("Waiting for the model", None, "esc stop")
+
+    @property
+    def _messages(self) -> ChatView:
+        if self._chat is None:
+            raise RuntimeError("the profile is not open yet")
+        return self._chat
 
     def _ready(self) -> Workbench:
         if self._workbench is None:

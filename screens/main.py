@@ -20,10 +20,8 @@ from workbench.screens.command_runner import CommandRunner
 from workbench.screens.conversation import Conversation, Parts
 from workbench.screens.layout import Layout, Wish, arrange
 from workbench.widgets.activity_line import ActivityLine
-from workbench.widgets.chat_view import ChatView
 from workbench.widgets.completion_menu import CompletionMenu, Suggestion
 from workbench.widgets.composer import Composer
-from workbench.widgets.events_pane import EventsPane
 from workbench.widgets.notice_bar import NoticeBar
 from workbench.widgets.session_list import SessionList
 from workbench.widgets.status_bar import StatusBar
@@ -35,6 +33,8 @@ if TYPE_CHECKING:
     from workbench.app.workbench import Workbench
     from workbench.screens.dialogs import Dialogs
     from workbench.screens.following import Following
+    from workbench.widgets.chat_view import ChatView
+    from workbench.widgets.events_pane import EventsPane
 
 _DRAFT_SECONDS: Final = 1.0
 _MOST_SESSIONS: Final = 200
@@ -52,14 +52,12 @@ class MainScreen(Screen[None]):
     CSS_PATH = "main.tcss"
     AUTO_FOCUS = "Composer"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+p", "palette", "Commands: all that can be done", id="palette", priority=True),
-        Binding("ctrl+n", "new_session", "New session", id="session.new", priority=True),
-        Binding("ctrl+s", "sessions", "Sessions: show, go there, hide", id="view.sessions", priority=True),
-        Binding("ctrl+e", "events", "Events: show or hide", id="view.events", priority=True),
-        Binding(
-            "ctrl+r", "again", "Answer again, or go on where it was cut off", id="reply.again", priority=True
-        ),
-        Binding("ctrl+y", "copy", "Copy the last reply", id="reply.copy", priority=True),
+        Binding("ctrl+p", "palette", "Commands: all that can be done", id="palette"),
+        Binding("ctrl+n", "new_session", "New session", id="session.new"),
+        Binding("ctrl+s", "sessions", "Sessions: show, go there, hide", id="view.sessions"),
+        Binding("ctrl+e", "events", "Events: show or hide", id="view.events"),
+        Binding("ctrl+r", "again", "Answer again, or go on where it was cut off", id="reply.again"),
+        Binding("ctrl+y", "copy", "Copy the last reply", id="reply.copy"),
         Binding("escape", "escape", "Stop the reply; close; step back", id="step.back"),
     ]
 
@@ -74,35 +72,28 @@ class MainScreen(Screen[None]):
         self._layout = Layout()
         self._draft_timer: Timer | None = None
         self._following: Following | None = None
-
-    def compose(self) -> ComposeResult:
-        yield Static("Too small; 40×9 shows more", id="too-small", markup=False)
-        with Horizontal(id="columns"):
-            yield SessionList()
-            with Vertical(id="talk"):
-                yield ChatView()
-                yield NoticeBar()
-                yield ActivityLine()
-                yield CompletionMenu()
-                yield Composer(PLACEHOLDER)
-            yield EventsPane()
-        yield StatusBar()
-
-    def on_mount(self) -> None:
+        self._chat: ChatView | None = None
+        self._events: EventsPane | None = None
+        self._composer, self._menu = Composer(PLACEHOLDER), CompletionMenu()
+        self._activity, self._notices = ActivityLine(), NoticeBar()
+        self._status, self._sessions = StatusBar(), SessionList()
         self.conversation = Conversation(
-            Parts(
-                chat=self.query_one(ChatView),
-                composer=self.query_one(Composer),
-                activity=self.query_one(ActivityLine),
-                notices=self.query_one(NoticeBar),
-                status=self.query_one(StatusBar),
-            ),
+            Parts(self._composer, self._activity, self._notices, self._status),
             on_change=self._sessions_changed,
             on_crash=self.crashed,
         )
-        self._menu = self.query_one(CompletionMenu)
-        self.query_one(StatusBar).model = self._settings.model.name
-        self.query_one(StatusBar).worker = "starting"
+
+    def compose(self) -> ComposeResult:
+        # Only what the first picture needs; `furnish` puts in the rest.
+        with Horizontal(id="columns"):
+            yield self._sessions
+            with Vertical(id="talk"):
+                yield self._composer
+        yield self._status
+
+    def on_mount(self) -> None:
+        self._status.model = self._settings.model.name
+        self._status.worker = "starting"
 
     # --- the profile ---------------------------------------------------------------------------------
 
@@ -126,6 +117,18 @@ class MainScreen(Screen[None]):
             self._dialogs = Dialogs(self)
         return self._dialogs
 
+    async def furnish(self) -> None:
+        """Put in what has nothing to show before the profile is open, after the first picture."""
+        from workbench.widgets.chat_view import ChatView
+        from workbench.widgets.events_pane import EventsPane
+
+        self._chat, self._events = ChatView(), EventsPane()
+        small = Static("Too small; 40×9 shows more", id="too-small", markup=False)
+        above = (small, self._chat, self._notices, self._activity, self._menu)
+        await self.query_one("#talk").mount(*above, before=0)
+        await self.query_one("#columns").mount(self._events)
+        await self._sessions.furnish()
+
     async def opened(self, workbench: Workbench, session: Session | None) -> None:
         """Begin to work: the profile is open.
 
@@ -139,16 +142,19 @@ class MainScreen(Screen[None]):
         from workbench.screens.following import Following
 
         self.workbench = workbench
-        self.query_one(EventsPane).attach(workbench)
+        if self._chat is None or self._events is None:
+            raise RuntimeError("the panes are not there yet")
+        self._events.attach(workbench)
         self._following = Following(self, workbench)
         self._following.start()
-        await self.conversation.open(workbench, session)
+        await self.conversation.open(workbench, self._chat, session)
         await self.refresh_sessions()
         self.conversation.do(self.load_model())
 
     async def closed(self) -> None:
         """End what runs, before the profile is closed; takes a bounded time. Safe to call twice."""
-        self.query_one(EventsPane).detach()
+        if self._events is not None:
+            self._events.detach()
         await self.conversation.close()
         if self._following is not None:
             await self._following.close()
@@ -172,7 +178,7 @@ class MainScreen(Screen[None]):
         if key == "ui.theme":
             self.dialogs.preview_theme(settings.ui.theme)
         elif key == "model.name" and self.workbench is not None:
-            self.query_one(StatusBar).model = self.workbench.models.name
+            self._status.model = self.workbench.models.name
         self._arrange()
 
     # --- sessions ------------------------------------------------------------------------------------
@@ -188,7 +194,7 @@ class MainScreen(Screen[None]):
         if self._layout.alone:
             self._wish = msgspec.structs.replace(self._wish, side=False)
             self._arrange()
-        self.query_one(Composer).focus()
+        self._composer.focus()
 
     async def refresh_sessions(self) -> None:
         """Show the sessions as they are now."""
@@ -196,10 +202,10 @@ class MainScreen(Screen[None]):
             return
         sessions = await self.workbench.sessions.list(_MOST_SESSIONS)
         conversation = self.conversation
-        self.query_one(SessionList).show(sessions, conversation.session_id, conversation.running_sessions)
+        self._sessions.show(sessions, conversation.session_id, conversation.running_sessions)
         for session in sessions:
             if session.id == conversation.session_id:
-                self.query_one(StatusBar).session = session.title
+                self._status.session = session.title
 
     def _sessions_changed(self) -> None:
         if self.workbench is not None and self.is_running:
@@ -209,7 +215,7 @@ class MainScreen(Screen[None]):
 
     def say(self, text: str, level: str = "info") -> None:
         """Say a sentence in the status bar for some seconds."""
-        self.query_one(StatusBar).say(text, level)
+        self._status.say(text, level)
 
     async def narrate(self, line: str) -> None:
         """Tell how a command goes on."""
@@ -217,17 +223,18 @@ class MainScreen(Screen[None]):
 
     def show_lines(self, lines: Sequence[str]) -> None:
         """Show a command's answer in the chat; it is no message."""
-        self.conversation.do(self.query_one(ChatView).add_notice("\n".join(lines)))
+        if self._chat is not None:
+            self.conversation.do(self._chat.add_notice("\n".join(lines)))
 
     def write(self, text: str) -> None:
         """Put a text into the composer, to go on from there."""
-        composer = self.query_one(Composer)
+        composer = self._composer
         composer.put(text)
         composer.focus()
 
     def give_back(self, text: str) -> None:
         """Put a text into the composer unless something new stands there."""
-        if not self.query_one(Composer).text.strip():
+        if not self._composer.text.strip():
             self.write(text)
 
     def crashed(self, error: BaseException) -> None:
@@ -241,14 +248,13 @@ class MainScreen(Screen[None]):
     def _submitted(self, event: Composer.Submitted) -> None:
         event.stop()
         text = event.text
-        composer = self.query_one(Composer)
+        composer = self._composer
         if self._menu.chosen is not None and self._menu.moved:
             self._complete(0)
         elif text.startswith("/") and not text.startswith("//"):
             self._menu.show(())
             composer.completing = False
-            composer.take()
-            composer.remember(text)
+            composer.take(text)
             self.commands.run_line(text)
         else:
             self.conversation.send(text[1:] if text.startswith("//") else text)
@@ -270,7 +276,7 @@ class MainScreen(Screen[None]):
 
     def _complete(self, step: int) -> None:
         chosen = self._menu.chosen
-        composer = self.query_one(Composer)
+        composer = self._composer
         if step:
             self._menu.move(step)
         elif chosen is not None:
@@ -280,12 +286,12 @@ class MainScreen(Screen[None]):
 
     async def _suggest(self, text: str) -> None:
         found = await self.commands.suggestions(text)
-        if self.query_one(Composer).text == text:
+        if self._composer.text == text:
             self._show_suggestions(found)
 
     def _show_suggestions(self, found: Sequence[Suggestion]) -> None:
         self._menu.show(found)
-        self.query_one(Composer).completing = bool(found)
+        self._composer.completing = bool(found)
 
     def _keep_draft_soon(self) -> None:
         if self._draft_timer is not None:
@@ -305,23 +311,19 @@ class MainScreen(Screen[None]):
         ask = self.dialogs.rename_session if event.what == "rename" else self.dialogs.delete_session
         self.conversation.do(ask(event.session_id))
 
-    @on(ChatView.Copy)
-    def _copy_asked(self, event: ChatView.Copy) -> None:
+    def on_chat_view_copy(self, event: ChatView.Copy) -> None:
         event.stop()
         self._copy(event.text, event.what)
 
-    @on(ChatView.EditRequested)
-    def _edit_asked(self, event: ChatView.EditRequested) -> None:
+    def on_chat_view_edit_requested(self, event: ChatView.EditRequested) -> None:
         event.stop()
         self.conversation.edit(event.message_id)
 
-    @on(ChatView.RegenerateRequested)
-    def _regenerate_asked(self, event: ChatView.RegenerateRequested) -> None:
+    def on_chat_view_regenerate_requested(self, event: ChatView.RegenerateRequested) -> None:
         event.stop()
         self.conversation.regenerate(event.message_id)
 
-    @on(ChatView.ResumeRequested)
-    def _resume_asked(self, event: ChatView.ResumeRequested) -> None:
+    def on_chat_view_resume_requested(self, event: ChatView.ResumeRequested) -> None:
         event.stop()
         self.conversation.resume(event.message_id)
 
@@ -335,7 +337,7 @@ class MainScreen(Screen[None]):
         """Go on in a new session; it is kept with its first message."""
         self.conversation.save_draft()
         self.conversation.do(self.conversation.show(None))
-        self.query_one(Composer).focus()
+        self._composer.focus()
 
     def action_again(self) -> None:
         """Answer again, or go on where the reply was cut off."""
@@ -351,13 +353,15 @@ class MainScreen(Screen[None]):
 
     def action_sessions(self) -> None:
         """Show the sessions and go there; hide them when the focus is there already."""
-        rows = self.query_one(SessionList).list
+        if self._chat is None:
+            return
+        rows = self._sessions.list
         self._wish = msgspec.structs.replace(self._wish, side=not (self._layout.side and rows.has_focus))
         self._arrange()
         if self._layout.side:
             rows.focus()
         else:
-            self.query_one(Composer).focus()
+            self._composer.focus()
 
     def action_events(self) -> None:
         """Show or hide the events: beside the chat on a wide terminal, else in its place."""
@@ -367,26 +371,24 @@ class MainScreen(Screen[None]):
         else:
             self._wish = msgspec.structs.replace(wish, instead=not wish.instead)
         self._arrange()
-        if not self._layout.talk:
-            self.query_one(EventsPane).focus()
+        if self._events is not None and not self._layout.talk:
+            self._events.focus()
         elif not self._layout.events:
-            self.query_one(Composer).focus()
+            self._composer.focus()
 
     def action_escape(self) -> None:
         """Close the suggestions, stop the reply, end an edit, dismiss a banner, or step to the composer."""
-        composer = self.query_one(Composer)
+        composer = self._composer
         if self._menu.is_shown:
             self._show_suggestions(())
-        elif (
-            self.conversation.stop() or self.conversation.cancel_edit() or self.query_one(NoticeBar).dismiss()
-        ):
+        elif self.conversation.stop() or self.conversation.cancel_edit() or self._notices.dismiss():
             return
         elif not self._layout.talk:
             self._wish = msgspec.structs.replace(self._wish, instead=False, side=None)
             self._arrange()
             composer.focus()
-        elif composer.has_focus:
-            self.query_one(ChatView).focus()
+        elif composer.has_focus and self._chat is not None:
+            self._chat.focus()
         else:
             composer.focus()
 
@@ -405,6 +407,6 @@ class MainScreen(Screen[None]):
         self._layout = arrange(columns or size.width, lines or size.height, side_by_side, self._wish)
         for name, wanted in self._layout.classes().items():
             self.set_class(wanted, name)
-        self.query_one(StatusBar).back = None if self._layout.talk else ("esc", "chat")
+        self._status.back = None if self._layout.talk else ("esc", "chat")
         if self.focused is not None and not self.focused.display:
-            self.query_one(Composer).focus()
+            self._composer.focus()

@@ -34,11 +34,10 @@ class Picker(ModalScreen[str]):
     CSS_PATH = "picker.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Close", id="picker.close"),
-        Binding("up", "move(-1)", "Up", id="picker.up", priority=True),
-        Binding("down", "move(1)", "Down", id="picker.down", priority=True),
-        Binding("pageup", "page(-1)", "Page up", id="picker.page_up", priority=True),
-        Binding("pagedown", "page(1)", "Page down", id="picker.page_down", priority=True),
-        Binding("enter", "choose", "Choose", id="picker.choose", priority=True),
+        Binding("up", "move(-1)", "Up", id="picker.up"),
+        Binding("down", "move(1)", "Down", id="picker.down"),
+        Binding("pageup", "page(-1)", "Page up", id="picker.page_up"),
+        Binding("pagedown", "page(1)", "Page down", id="picker.page_down"),
     ]
 
     def __init__(
@@ -100,8 +99,8 @@ class Picker(ModalScreen[str]):
         """Move the cursor by a page."""
         self.query_one(RowList).action_page(step)
 
-    def action_choose(self) -> None:
-        """Choose the row under the cursor."""
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
         row = self.query_one(RowList).row
         if row is not None and row.disabled:
             self.app.bell()

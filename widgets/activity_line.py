@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from workbench.app.text import one_line
-from workbench.widgets.component_style import component_style
 
 _CELLS = 12
 
@@ -23,12 +20,8 @@ class ActivityLine(Widget):
         padding: 0 2;
         color: $muted;
         text-style: $muted-style;
-        & .activity--accent { color: $accent; }
-        & .activity--faint { color: $faint; }
     }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"activity--accent", "activity--faint"}
-
     doing: reactive[str] = reactive("")
     fraction: reactive[float | None] = reactive(None)
     hint: reactive[str] = reactive("")
@@ -46,17 +39,15 @@ class ActivityLine(Widget):
     def render(self) -> Content:
         if not self.doing:
             return Content("")
-        accent = component_style(self, "activity--accent")
-        faint = component_style(self, "activity--faint")
-        parts = [Content("› ").stylize(accent), Content(one_line(self.doing, 500))]
+        parts = [Content("› ").stylize("$accent"), Content(one_line(self.doing, 500))]
         if self.fraction is not None:
             done = round(max(0.0, min(1.0, self.fraction)) * _CELLS)
             parts += [
                 Content("  "),
-                Content("━" * done).stylize(accent),
-                Content("━" * (_CELLS - done)).stylize(faint),
+                Content("━" * done).stylize("$accent"),
+                Content("━" * (_CELLS - done)).stylize("$faint"),
                 Content(f"  {self.fraction:.0%}"),
             ]
         if self.hint:
-            parts += [Content("   "), Content(one_line(self.hint, 500)).stylize(faint)]
+            parts += [Content("   "), Content(one_line(self.hint, 500)).stylize("$faint")]
         return Content("").join(parts).truncate(self.content_size.width, ellipsis=True)

@@ -45,10 +45,9 @@ class CompletionMenu(Widget):
         &.-shown { display: block; }
         &:ansi { background: transparent; }
         & .menu--selected { background: $selected; text-style: $selected-style; }
-        & .menu--help { color: $muted; text-style: $muted-style; }
     }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"menu--selected", "menu--help"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"menu--selected"}
 
     def __init__(self) -> None:
         super().__init__()
@@ -98,7 +97,7 @@ class CompletionMenu(Widget):
         about = f"{row.help} ({row.note})" if row.note else row.help
         line = Content.assemble(
             f"{one_line(row.text, 500):<{column}}  ",
-            (one_line(about, 500), component_style(self, "menu--help")),
+            (one_line(about, 500), "$muted"),
         ).truncate(width, ellipsis=True)
         if chosen:
             line = line.pad_right(max(0, width - line.cell_length))

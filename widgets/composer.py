@@ -15,8 +15,8 @@ from workbench.app.text import printable
 HISTORY_LIMIT: Final = 200
 
 
-class Composer(TextArea):
-    """The text that is being written.
+class Composer(TextArea, inherit_css=False):
+    """The text that is being written. The text area's own style sheet is left out: reading it takes time.
 
     Enter sends it. Up on its first line and down on its last go through what was sent before; what was being
     written comes back after the newest.
@@ -24,22 +24,32 @@ class Composer(TextArea):
 
     DEFAULT_CSS = """
     Composer {
+        width: 1fr;
         height: auto;
         min-height: 3;
         max-height: 12;
         padding: 1 2 1 1;
-        border: none;
         border-left: outer $rule;
         background: $raised;
         color: $foreground;
         scrollbar-size-vertical: 1;
-        & .text-area--placeholder { color: $faint; }
-        & .text-area--cursor-line { background: transparent; }
-        &:focus { border: none; border-left: outer $accent; }
-        &:ansi { background: transparent; }
+    }
+    Composer:focus { border-left: outer $accent; }
+    Composer:ansi { background: transparent; }
+    Composer .text-area--placeholder { color: $faint; }
+    Composer .text-area--cursor {
+        color: $input-cursor-foreground;
+        background: $input-cursor-background;
+        text-style: $input-cursor-text-style;
+    }
+    Composer .text-area--selection {
+        color: $input-selection-foreground;
+        background: $input-selection-background;
+        text-style: $selected-style;
     }
     """
 
+    COMPONENT_CLASSES: ClassVar[set[str]] = TextArea.COMPONENT_CLASSES
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "send", "Send", id="composer.send"),
         Binding("shift+enter,ctrl+j,alt+enter", "newline", "New line", id="composer.newline"),
@@ -49,6 +59,9 @@ class Composer(TextArea):
         Binding("ctrl+u", "delete_to_start_of_line", "Clear to the line's start", id="composer.clear"),
         Binding("ctrl+z", "undo", "Undo", id="composer.undo"),
         Binding("ctrl+v", "paste", "Paste", id="composer.paste"),
+        # The text area has other uses for these two keys of the screen.
+        Binding("ctrl+e", "screen.events", show=False),
+        Binding("ctrl+y", "screen.copy", show=False),
     ]
 
     class Submitted(Message):
@@ -86,12 +99,11 @@ class Composer(TextArea):
         self.load_text(printable(text))
         self.move_cursor(self.document.end)
 
-    def take(self) -> str:
-        """Return the text and empty the composer."""
-        text = self.text
-        self.load_text("")
-        self._place = len(self._sent)
-        return text
+    def take(self, text: str) -> None:
+        """Remove a text that was sent, and remember it; what was typed since then stays."""
+        rest = self.text.removeprefix(text) if self.text.startswith(text) else ""
+        self.put(rest)
+        self.remember(text)
 
     def action_send(self) -> None:
         """Send the text."""
@@ -140,7 +152,7 @@ class Composer(TextArea):
     async def _on_key(self, event: events.Key) -> None:
         """Send on enter, in its turn behind the keys before it.
 
-        A priority binding would run at once, before characters that arrived with it in one burst are in the text.
+        A priority binding would run at once, before characters of the same burst are in the text.
         """
         if event.key == "enter":
             event.prevent_default()

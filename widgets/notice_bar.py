@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import msgspec
 from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
 from workbench.app.text import one_line
-from workbench.widgets.component_style import component_style
 
 
 class Banner(msgspec.Struct, frozen=True):
@@ -47,10 +44,8 @@ class NoticeBar(Widget):
         &.-error { border-left: outer $error; }
         &.-offer { border-left: outer $accent; }
         &:ansi { background: transparent; }
-        & .notice--hint { color: $muted; text-style: $muted-style; }
     }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"notice--hint"}
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,7 +84,7 @@ class NoticeBar(Widget):
         return Content.assemble(
             one_line(banner.text, 500),
             "  ",
-            (one_line(hint, 500) + more, component_style(self, "notice--hint")),
+            (one_line(hint, 500) + more, "$muted"),
         )
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:

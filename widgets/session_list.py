@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
@@ -70,9 +69,9 @@ class SessionList(Vertical):
         self._open: str | None = None
         self._live: frozenset[str] = frozenset()
 
-    def compose(self) -> ComposeResult:
-        yield Static("Sessions", id="session-heading", markup=False)
-        yield SessionRows()
+    async def furnish(self) -> None:
+        """Put the rows in; until then, only the background is there."""
+        await self.mount(Static("Sessions", id="session-heading", markup=False), SessionRows())
 
     @property
     def list(self) -> RowList:

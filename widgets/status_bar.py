@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import Final
 
 from textual.content import Content
 from textual.reactive import reactive
@@ -10,19 +10,19 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from workbench.app.text import one_line
-from workbench.widgets.component_style import component_style
 
 _FLASH_SECONDS: Final = 4.0
 _KEYS: Final = (("ctrl+p", "commands"), ("f1", "help"))
+_LEVELS: Final = {"info": "$foreground", "warning": "$warning", "error": "bold $error"}
 _STATES: Final = {
-    "ready": ("●", "success"),
-    "busy": ("●", "accent"),
-    "starting": ("○", "accent"),
-    "restarting": ("○", "warning"),
-    "loading": ("○", "accent"),
-    "stopped": ("○", "faint"),
-    "failed": ("×", "error"),
-    "degraded": ("×", "error"),
+    "ready": ("●", "$success"),
+    "busy": ("●", "$accent"),
+    "starting": ("○", "$accent"),
+    "restarting": ("○", "$warning"),
+    "loading": ("○", "$accent"),
+    "stopped": ("○", "$faint"),
+    "failed": ("×", "$error"),
+    "degraded": ("×", "$error"),
 }
 
 
@@ -35,22 +35,8 @@ class StatusBar(Widget):
         padding: 0 2;
         color: $muted;
         text-style: $muted-style;
-        & .status--strong { color: $foreground; }
-        & .status--accent { color: $accent; }
-        & .status--success { color: $success; }
-        & .status--warning { color: $warning; }
-        & .status--error { color: $error; text-style: bold; }
-        & .status--faint { color: $faint; }
     }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "status--strong",
-        "status--accent",
-        "status--success",
-        "status--warning",
-        "status--error",
-        "status--faint",
-    }
 
     model: reactive[str] = reactive("")
     worker: reactive[str] = reactive("stopped")
@@ -84,8 +70,7 @@ class StatusBar(Widget):
         width = self.content_size.width
         text, level = self._said
         if text:
-            style = "strong" if level == "info" else level
-            return self._styled(one_line(text, 500), style).truncate(width, ellipsis=True)
+            return _styled(one_line(text, 500), _LEVELS[level]).truncate(width, ellipsis=True)
         left = self._left()
         for right in self._rights():
             room = width - left.cell_length - right.cell_length
@@ -94,14 +79,14 @@ class StatusBar(Widget):
         return left.truncate(width, ellipsis=True)
 
     def _left(self) -> Content:
-        mark, style = _STATES.get(self.worker, ("○", "faint"))
-        parts = [self._styled(f"{mark} ", style)]
+        mark, style = _STATES.get(self.worker, ("○", "$faint"))
+        parts = [_styled(f"{mark} ", style)]
         if self.model:
-            parts.append(self._styled(one_line(self.model, 500), "strong"))
+            parts.append(_styled(one_line(self.model, 500), "$foreground"))
             parts.append(Content("  "))
         parts.append(Content(self.worker))
         if self.problem:
-            parts += [Content("  "), self._styled(one_line(self.problem, 500), "error")]
+            parts += [Content("  "), _styled(one_line(self.problem, 500), "bold $error")]
         return Content("").join(parts)
 
     def _middle(self, room: int) -> Content:
@@ -114,13 +99,14 @@ class StatusBar(Widget):
 
     def _rights(self) -> list[Content]:
         """Return what could stand at the right, the longest first."""
-        speed = self._styled(f"{self.speed:,.0f} tokens/s", "strong") if self.speed else Content("")
+        speed = _styled(f"{self.speed:,.0f} tokens/s", "$foreground") if self.speed else Content("")
         lead = (self.back,) if self.back else ()
         keys = Content("   ").join(
-            self._styled(key, "accent") + Content(f" {what}") for key, what in lead + _KEYS
+            _styled(key, "$accent") + Content(f" {what}") for key, what in lead + _KEYS
         )
         gap = Content("   ") if self.speed else Content("")
         return [speed + gap + keys, keys, speed, Content("")]
 
-    def _styled(self, text: str, name: str) -> Content:
-        return Content(text).stylize(component_style(self, f"status--{name}"))
+
+def _styled(text: str, style: str) -> Content:
+    return Content.styled(text, style)

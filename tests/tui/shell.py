@@ -13,6 +13,7 @@ from workbench.app.workbench import Workbench
 from workbench.screens.conversation import Conversation
 from workbench.screens.main import MainScreen
 from workbench.widgets.composer import Composer
+from workbench.widgets.notice_bar import NoticeBar
 from workbench.widgets.status_bar import StatusBar
 
 PATIENCE = 40.0
@@ -49,10 +50,16 @@ class Shell:
     def status(self) -> StatusBar:
         return self.main.query_one(StatusBar)
 
+    @property
+    def notices(self) -> NoticeBar:
+        return self.main._notices
+
     async def until(self, condition: Callable[[], object], what: str = "") -> None:
         """Wait until a condition holds."""
         end = monotonic() + PATIENCE
         while not condition():
+            if self.app._exception is not None:
+                raise self.app._exception
             assert monotonic() < end, f"waited in vain for {what or condition}"
             await self.pilot.pause(0.01)
         await self.pilot.pause()

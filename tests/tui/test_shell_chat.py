@@ -7,7 +7,6 @@ import signal
 
 from workbench.tests.tui.shell import Start
 from workbench.widgets.chat_view import ChatView
-from workbench.widgets.notice_bar import NoticeBar
 
 
 async def test_a_question_is_answered_and_the_composer_is_empty_again(start: Start) -> None:
@@ -91,7 +90,7 @@ async def test_an_edited_message_makes_a_new_branch_and_escape_gives_the_draft_b
         await shell.until(lambda: shell.composer.text == "hello")
         await shell.pilot.press("escape")
         assert shell.composer.text == "my draft"
-        assert shell.main.query_one(NoticeBar).banner is None
+        assert shell.notices.banner is None
 
         shell.conversation.edit(head.parent_id)
         await shell.until(lambda: shell.composer.text == "hello")
@@ -119,7 +118,7 @@ async def test_a_killed_worker_costs_only_the_rest_of_the_reply(
         assert head is not None
         assert head.status == "interrupted"
         assert len(head.text) >= 300
-        banner = shell.main.query_one(NoticeBar).banner
+        banner = shell.notices.banner
         assert banner is not None
         assert banner.key == "resume"
         await shell.say("and now?")

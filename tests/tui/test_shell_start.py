@@ -14,7 +14,6 @@ from workbench.app.store.store import Store
 from workbench.app.tui import WorkbenchApp, _theme_name
 from workbench.app.workbench import Workbench
 from workbench.tests.tui.shell import Start
-from workbench.widgets.notice_bar import NoticeBar
 
 
 async def test_the_first_start_greets_and_says_how_to_load_a_model(start: Start, paths: Paths) -> None:
@@ -70,7 +69,7 @@ async def test_a_cut_off_reply_is_offered_and_resumed(start: Start, paths: Paths
         await workbench.sessions.create("used later")
     async with start() as shell:
         assert shell.conversation.session_id == session.id
-        banner = shell.main.query_one(NoticeBar).banner
+        banner = shell.notices.banner
         assert banner is not None
         assert banner.key == "resume"
         assert "cut off" in shell.text()
@@ -81,7 +80,7 @@ async def test_a_cut_off_reply_is_offered_and_resumed(start: Start, paths: Paths
         await shell.until(lambda: shell.conversation.running is None)
         assert shell.conversation.last_reply.startswith("Workbench is a terminal")
         assert len(shell.conversation.last_reply) > len("Workbench is a terminal")
-        assert shell.main.query_one(NoticeBar).banner is None
+        assert shell.notices.banner is None
 
 
 async def test_a_profile_in_use_ends_the_program_with_the_reason(start: Start, paths: Paths) -> None:
@@ -105,7 +104,7 @@ async def test_a_session_that_does_not_exist_ends_the_program(start: Start) -> N
 
 async def test_a_model_that_is_missing_is_said_and_the_program_works_on(start: Start) -> None:
     async with start(overrides={"model.name": "/no/such.gguf"}, wait=False) as shell:
-        bar = shell.main.query_one(NoticeBar)
+        bar = shell.notices
         await shell.until(lambda: bar.banner is not None, "a banner")
         assert bar.banner is not None
         assert bar.banner.key == "model.not_found"
