@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import msgspec
@@ -18,9 +17,8 @@ _MOST_ERROR_TEXT: Final = 400
 _LINE_ENDS: Final = str.maketrans({"\u2028": "\n", "\u2029": "\n"})
 
 
-@dataclass(slots=True)
 class ChatEntry:
-    """One message as the chat shows it.
+    """One message as the chat shows it; its text may grow.
 
     Args:
         key: the message's id, or a name of its own for what is no message.
@@ -28,21 +26,44 @@ class ChatEntry:
         text: what was said, safe to show.
         status: `streaming` while it grows, then how it ended.
         model: name of the model that wrote it.
+        version: which of how many versions at its place, counted from 1; (1, 1) shows nothing.
+
+    Attributes:
         usage: what it took.
         error: `WorkbenchError.to_dict()` of what ended it.
         reason: why it ended: stop, length, context or cancelled.
-        version: which of how many versions at its place, counted from 1; (1, 1) shows nothing.
     """
 
-    key: str
-    kind: Kind
-    text: str
-    status: Status = "complete"
-    model: str = ""
-    usage: Usage | None = None
-    error: dict[str, Any] | None = None
-    reason: str = ""
-    version: tuple[int, int] = (1, 1)
+    def __init__(
+        self,
+        key: str,
+        kind: Kind,
+        text: str,
+        status: Status = "complete",
+        *,
+        model: str = "",
+        version: tuple[int, int] = (1, 1),
+    ) -> None:
+        self.key = key
+        self.kind = kind
+        self.status = status
+        self.model = model
+        self.version = version
+        self.usage: Usage | None = None
+        self.error: dict[str, Any] | None = None
+        self.reason = ""
+        self._pieces = [text]
+
+    @property
+    def text(self) -> str:
+        """All of its text so far."""
+        if len(self._pieces) > 1:
+            self._pieces = ["".join(self._pieces)]
+        return self._pieces[0]
+
+    def append(self, text: str) -> None:
+        """Add text, safe to show, at the end; cheap, as it may be called for every token."""
+        self._pieces.append(text)
 
 
 def safe(text: str) -> str:
@@ -52,17 +73,18 @@ def safe(text: str) -> str:
 
 def entry_of(message: Message, version: tuple[int, int] = (1, 1)) -> ChatEntry:
     """Return what the chat shows of a stored message."""
-    return ChatEntry(
-        key=message.id,
-        kind="reply" if message.role == "assistant" else "user" if message.role == "user" else "notice",
-        text=safe(message.text),
-        status=message.status,
+    entry = ChatEntry(
+        message.id,
+        "reply" if message.role == "assistant" else "user" if message.role == "user" else "notice",
+        safe(message.text),
+        message.status,
         model=message.model or "",
-        usage=_usage(message.meta.get("usage")),
-        error=message.meta.get("error"),
-        reason=str(message.meta.get("reason", "")),
         version=version,
     )
+    entry.usage = _usage(message.meta.get("usage"))
+    entry.error = message.meta.get("error")
+    entry.reason = str(message.meta.get("reason", ""))
+    return entry
 
 
 def _usage(told: Any) -> Usage | None:

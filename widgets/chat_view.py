@@ -106,7 +106,6 @@ class ChatView(Widget):
         self._transcript = Transcript()
         self._feed = ReplyFeed(self._draw, self.set_timer)
         self._streaming: ChatEntry | None = None
-        self._pieces: list[str] = []
         self._selected: str | None = None
         self._numbered = 0
 
@@ -159,8 +158,7 @@ class ChatView(Widget):
             model: name of the model that writes it.
         """
         self._end_stream()
-        self._pieces = [safe(text)]
-        entry = ChatEntry(message_id, "reply", self._pieces[0], status="streaming", model=model)
+        entry = ChatEntry(message_id, "reply", safe(text), "streaming", model=model)
         self._streaming = entry
         await self._transcript.add(entry)
         self.refresh_bindings()
@@ -169,9 +167,8 @@ class ChatView(Widget):
         """Add text to the reply that streams; it is drawn a few times a second, while somebody looks."""
         if self._streaming is None or not text:
             return
-        clean = safe(text)
-        self._pieces.append(clean)
-        self._feed.add(clean)
+        self._streaming.append(safe(text))
+        self._feed.touch()
         if not self.at_bottom:
             self.add_class("-unseen")
 
@@ -201,7 +198,7 @@ class ChatView(Widget):
         entry.status, entry.usage, entry.error, entry.reason = status, usage, error, reason
         view = self._transcript.view_of(key)
         if view is not None:
-            view.refresh_entry(final=True)
+            view.refresh_entry()
         self.refresh_bindings()
 
     async def add_notice(self, text: str) -> None:
@@ -210,19 +207,21 @@ class ChatView(Widget):
 
     # --- streaming --------------------------------------------------------------------------------
 
-    def _draw(self, text: str) -> None:
+    def _draw(self) -> None:
         view = self._transcript.view_of(self._streaming.key) if self._streaming else None
         if view is not None:
-            view.append(text)
+            view.catch_up()
 
     def _end_stream(self) -> None:
-        if self._streaming is not None:
-            self._feed.flush()
-            self._streaming.text = "".join(self._pieces)
-            if self._streaming.status == "streaming":
-                self._streaming.status = "interrupted"
-        self._streaming = None
-        self._pieces = []
+        entry, self._streaming = self._streaming, None
+        self._feed.reset()
+        if entry is None:
+            return
+        if entry.status == "streaming":
+            entry.status = "interrupted"
+        view = self._transcript.view_of(entry.key)
+        if view is not None:
+            view.catch_up()
 
     def _follow_changed(self, following: bool) -> None:
         self.at_bottom = following
@@ -274,8 +273,7 @@ class ChatView(Widget):
         """Ask for the chosen message, or the newest reply, to be copied."""
         entry = self._target("reply", "user")
         if entry is not None:
-            text = "".join(self._pieces) if entry is self._streaming else entry.text
-            self.post_message(self.Copy(text, "the reply" if entry.kind == "reply" else "your message"))
+            self.post_message(self.Copy(entry.text, "the reply" if entry.kind == "reply" else "your message"))
 
     def action_edit(self) -> None:
         """Ask for the chosen message of the person to be edited."""

@@ -19,7 +19,7 @@ from textual.widget import Widget
 from workbench.app.events.event import Event
 from workbench.widgets.component_style import component_style
 from workbench.widgets.event_index import EventIndex, Row
-from workbench.widgets.event_lines import Columns, columns_for, event_line
+from workbench.widgets.event_lines import columns_for, event_line
 from workbench.widgets.text_lines import Line, Run, fit
 
 _MOST_STRIPS: Final = 1_024
@@ -83,7 +83,8 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
         self._index = index
         self._strips: LRUCache[tuple[int, bool], Strip] = LRUCache(_MOST_STRIPS)
         self._looks: dict[str, Style] = {}
-        self._columns = columns_for(80)
+        self._width = 0
+        self._columns = columns_for(0)
         self._settled = True
 
     @property
@@ -118,10 +119,14 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
         self.following = True
 
     def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        if width != self._width:
+            self._width, self._columns = width, columns_for(width)
+            self._strips.clear()
         number = self._index.first + self.scroll_offset.y + y
         row = self._index.row(number)
         if row is None:
-            return Strip.blank(self.scrollable_content_region.width, self._look(""))
+            return Strip.blank(width, self._look(""))
         chosen = number == self.cursor
         strip = self._strips.get((number, chosen))
         if strip is None:
@@ -135,8 +140,6 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
         super().notify_style_update()
 
     def on_resize(self, event: events.Resize) -> None:
-        self._columns = columns_for(self.scrollable_content_region.width)
-        self._strips.clear()
         self._set_height()
         if self.following:
             self._to_end()
@@ -201,8 +204,8 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
             self.post_message(self.Opened(event))
 
     def _draw(self, row: Row, *, chosen: bool) -> Strip:
-        width = self.scrollable_content_region.width
-        line = self._line(row, self._columns, width)
+        width = self._width
+        line = self._line(row)
         if not chosen:
             segments = [Segment(run.text, self._look(run.style)) for run in line]
             return Strip(segments).adjust_cell_length(width, self._look(""))
@@ -213,10 +216,10 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
         ]
         return Strip(segments).adjust_cell_length(width, self._look("cursor"))
 
-    def _line(self, row: Row, columns: Columns, width: int) -> Line:
+    def _line(self, row: Row) -> Line:
         if isinstance(row, Event):
-            return event_line(row, columns)
-        return (Run(fit(f"  ─ {row.text}", width), "note"),)
+            return event_line(row, self._columns)
+        return (Run(fit(f"  ─ {row.text}", self._width), "note"),)
 
     def _look(self, names: str) -> Style:
         """Return the looks of some style names, one over the other, on the list's own."""

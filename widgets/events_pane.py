@@ -206,19 +206,22 @@ class EventsPane(Widget):
 
     def _tell(self) -> None:
         self._telling = False
-        subscription = self._subscription
-        parts = ["following" if self._list.following else "paused", f"{len(self._index):,} held"]
-        if subscription is not None:
-            parts += [
-                f"delivered {subscription.delivered:,}",
-                f"dropped {subscription.dropped:,}",
-                f"lag {subscription.lag:,}",
-            ]
-        self._head.update(Content(f"events  {' · '.join(parts)}"), layout=False)
+        self._head.update(Content(self._head_text(self._head.content_size.width)), layout=False)
         unseen = self._index.unseen
         self.set_class(unseen > 0 and not self._list.following, "-unseen")
         if unseen:
             self._marker.update(Content(f"{unseen:,} new ↓"))
+
+    def _head_text(self, room: int) -> str:
+        """Return what fits of: whether it follows, and the counters."""
+        state = "following" if self._list.following else "paused"
+        counts: list[str] = []
+        if (told := self._subscription) is not None:
+            counts = [f"delivered {told.delivered:,}", f"dropped {told.dropped:,}", f"lag {told.lag:,}"]
+        title, held = f"events  {state}", f"{len(self._index):,} held"
+        forms = ([title, held, *counts], [title, *counts], [state, *counts], [state])
+        texts = [" · ".join(form) for form in forms]
+        return next((text for text in texts if len(text) <= room), state)
 
     def _follow_changed(self, following: bool) -> None:
         self._tell()

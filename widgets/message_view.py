@@ -36,6 +36,7 @@ _STYLES: Final = (
     "warning",
     "error",
     "title",
+    "greeting",
     "h1",
     "h2",
     "h3",
@@ -66,7 +67,7 @@ class MessageView(Widget):
     """Draws one message.
 
     Args:
-        entry: what it shows; the chat view changes it and calls `refresh_entry` or `append`.
+        entry: what it shows; the chat view changes it and calls `catch_up` or `refresh_entry`.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"message--{name}" for name in _STYLES}
@@ -83,6 +84,7 @@ class MessageView(Widget):
         & > .message--warning { color: $warning; }
         & > .message--error { color: $error; }
         & > .message--title { color: $accent; text-style: bold; }
+        & > .message--greeting { color: $muted; text-style: $muted-style; }
         & > .message--h1 { text-style: bold underline; }
         & > .message--h2 { text-style: bold; }
         & > .message--h3 { text-style: bold; }
@@ -129,23 +131,20 @@ class MessageView(Widget):
         super().__init__()
         self.entry = entry
         self._document: MarkdownDocument | None = None
+        self._taken = 0
         self._drawn: list[Line] | None = None
         self._drawn_width = 0
         self._looks: dict[str, Style] = {}
 
-    def append(self, text: str) -> None:
-        """Add text, safe to show, to the end; draws only the lines that changed."""
-        self._body_document().append(text)
+    def catch_up(self) -> None:
+        """Draw what the entry's text has more than is drawn."""
+        self._read()
         self._changed()
 
-    def refresh_entry(self, *, final: bool = False) -> None:
-        """Draw anew, as the entry has changed.
-
-        Args:
-            final: the text is complete.
-        """
-        if final and self.entry.kind == "reply":
-            self._body_document().finish()
+    def refresh_entry(self) -> None:
+        """Draw anew, as the entry is another or complete."""
+        if self.entry.kind == "reply":
+            self._read().finish()
         self._changed()
 
     def prepare(self, width: int) -> None:
@@ -199,11 +198,16 @@ class MessageView(Widget):
                 return run.link
         return ""
 
-    def _body_document(self) -> MarkdownDocument:
+    def _read(self) -> MarkdownDocument:
+        """Return the document of a reply with all of its text."""
+        text = self.entry.text
         if self._document is None:
-            self._document = MarkdownDocument(self.entry.text)
+            self._document = MarkdownDocument(text)
             if self.entry.status != "streaming":
                 self._document.finish()
+        elif len(text) > self._taken:
+            self._document.append(text[self._taken :])
+        self._taken = len(text)
         return self._document
 
     def _changed(self) -> None:
@@ -236,17 +240,16 @@ class MessageView(Widget):
         if entry.kind == "reply":
             return self._draw_reply(width)
         if entry.kind == "welcome":
-            title, *others = literal(entry.text)
-            lines = [tuple(Run(run.text, "title") for run in title), *others]
+            lines = _greeting(literal(entry.text))
         else:
             style = "note" if entry.kind == "notice" else "you-text"
             lines = literal(entry.text[:MOST_CHARACTERS], style)
-        drawn = [part for line in lines for part in wrap(line, width)]
+        drawn = [part for line in lines for part in wrap(line, width, rest=_indent(line, width))]
         return drawn + _note(len(entry.text) - MOST_CHARACTERS, width)
 
     def _draw_reply(self, width: int) -> list[Line]:
         entry = self.entry
-        document = self._body_document()
+        document = self._document or self._read()
         lines = document.lines(width) + _note(document.hidden_characters, width)
         about: list[Line] = []
         for text, style in ending(entry):
@@ -281,6 +284,24 @@ class MessageView(Widget):
                     look += VisualStyle(strike=True)
             found = self._looks[names] = look.rich_style
         return found
+
+
+def _greeting(lines: list[Line]) -> list[Line]:
+    """Return a greeting with its title and the headings of its indented parts made to stand out."""
+    texts = [plain(line) for line in lines]
+    styled: list[Line] = []
+    for at, text in enumerate(texts):
+        below = texts[at + 1] if at + 1 < len(texts) else ""
+        heading = below.startswith(" ") and text and not text.startswith(" ")
+        styled.append((Run(text, "title" if at == 0 else "strong" if heading else "greeting"),))
+    return styled
+
+
+def _indent(line: Line, width: int) -> Line:
+    """Return what puts the rest of a wrapped line below its beginning."""
+    text = plain(line)
+    spaces = len(text) - len(text.lstrip(" "))
+    return (Run(" " * spaces),) if 0 < spaces < width // 2 else ()
 
 
 def _note(hidden: int, width: int) -> list[Line]:

@@ -1,4 +1,4 @@
-"""Hands a reply's text to the screen at a pace that drawing can bear."""
+"""Has a growing reply drawn at a pace that drawing can bear."""
 
 from __future__ import annotations
 
@@ -12,42 +12,37 @@ _MOST_SHARE: Final = 0.2
 
 
 class ReplyFeed:
-    """Collects text and draws it, the first piece at once, then a few times a second.
+    """Calls for drawing when text has come: at once for the first, then a few times a second.
 
     Args:
-        draw: draws more text at the end.
+        draw: draws what has come since it was last called.
         after: calls a function after some seconds.
         clock: seconds that only grow.
     """
 
     def __init__(
         self,
-        draw: Callable[[str], None],
+        draw: Callable[[], None],
         after: Callable[[float, Callable[[], None]], object],
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._draw = draw
         self._after = after
         self._clock = clock
-        self._pieces: list[str] = []
+        self._stale = False
         self._waiting = False
         self._held = False
         self._last = float("-inf")
         self._pause = FRAME_SECONDS
 
-    @property
-    def pending(self) -> bool:
-        """Whether there is text that has not been drawn."""
-        return bool(self._pieces)
-
-    def add(self, text: str) -> None:
-        """Take more text; cheap, so that it may be called for every token."""
-        self._pieces.append(text)
+    def touch(self) -> None:
+        """Say that text has come; cheap, as it may be called for every token."""
+        self._stale = True
         if self._waiting or self._held:
             return
         left = self._last + self._pause - self._clock()
         if left <= 0:
-            self.flush()
+            self._flush()
         else:
             self._waiting = True
             self._after(left, self._wake)
@@ -56,20 +51,22 @@ class ReplyFeed:
         """Stop drawing while nobody looks, or go on with it."""
         self._held = held
         if not held:
-            self.flush()
+            self._flush()
 
-    def flush(self) -> None:
-        """Draw what has arrived, now."""
-        if not self._pieces:
+    def reset(self) -> None:
+        """Forget what has come: it was drawn in another way."""
+        self._stale = False
+
+    def _flush(self) -> None:
+        if not self._stale:
             return
-        text = "".join(self._pieces)
-        self._pieces.clear()
+        self._stale = False
         began = self._clock()
-        self._draw(text)
+        self._draw()
         self._last = self._clock()
         self._pause = max(FRAME_SECONDS, (self._last - began) / _MOST_SHARE)
 
     def _wake(self) -> None:
         self._waiting = False
         if not self._held:
-            self.flush()
+            self._flush()

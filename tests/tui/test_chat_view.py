@@ -322,6 +322,24 @@ async def test_another_session_takes_the_place_of_the_one_that_streams() -> None
         assert "late text" not in on.text()
 
 
+async def test_a_reply_that_grows_while_it_is_not_mounted_is_whole_when_it_is() -> None:
+    view = ChatView()
+    async with stage(view) as on:
+        await view.show(talk(40))
+        await view.begin_reply("r")
+        view.append("the first part,")
+        await shown(on, "the first part,")
+        view.focus()
+        await on.press("home")
+        await on.until(lambda: transcript(view).view_of("r") is None)
+        view.append(" the second part")
+        await on.press("G")
+        await shown(on, "the first part, the second part")
+        view.append(" and the third")
+        await view.finish("r", "complete", USAGE, None)
+        await shown(on, "the first part, the second part and the third")
+
+
 async def test_a_million_characters_in_one_line_are_bounded() -> None:
     view = ChatView()
     async with stage(view) as on:
