@@ -86,17 +86,22 @@ def severity(event: Event) -> str:
 def facts(payload: dict[str, Any]) -> list[Run]:
     """Return what an event's payload says in few words; ids are left to the detail view."""
     runs: list[Run] = []
+    changed = "previous" in payload and "state" in payload
     for key in (*(key for key in _PLAIN if key in payload), *(key for key in payload if key not in _PLAIN)):
         value = payload[key]
         if key.endswith("_id") or key in ("id", "level") or value is None or value in ("", [], {}):
             continue
-        unit = ""
+        if changed and key == "previous":
+            continue
+        shown = _value(value)
+        if changed and key == "state":
+            shown = f"{_value(payload['previous'])} → {shown}"
         if key not in _PLAIN:
-            shown = one_line(key.replace("_", " "), 40)
-            if shown.endswith(" ms"):
-                shown, unit = shown.removesuffix(" ms"), " ms"
-            runs.append(Run(f"{shown} ", "key"))
-        runs.append(Run(f"{_value(value)}{unit}  ", "value"))
+            label = one_line(key.replace("_", " "), 40)
+            if label.endswith(" ms"):
+                label, shown = label.removesuffix(" ms"), f"{shown} ms"
+            runs.append(Run(f"{label} ", "key"))
+        runs.append(Run(f"{shown}  ", "value"))
     return runs
 
 

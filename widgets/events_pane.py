@@ -88,7 +88,7 @@ class EventsPane(Widget):
         self._index = EventIndex(capacity)
         self._list = EventList(self._index)
         self._detail = EventDetail()
-        self._head = Static(Content("events"), id="events-head", markup=False)
+        self._head = Static(Content("Events"), id="events-head", markup=False)
         self._marker = Static(Content(""), id="events-new", markup=False)
         self._workbench: Workbench | None = None
         self._subscription: Subscription | None = None
@@ -214,14 +214,15 @@ class EventsPane(Widget):
 
     def _head_text(self, room: int) -> str:
         """Return what fits of: whether it follows, and the counters."""
-        state = "following" if self._list.following else "paused"
+        paused = [] if self._list.following else ["paused"]
+        state = paused or ["following"]
+        held = f"{len(self._index):,} held"
         counts: list[str] = []
         if (told := self._subscription) is not None:
             counts = [f"delivered {told.delivered:,}", f"dropped {told.dropped:,}", f"lag {told.lag:,}"]
-        title, held = f"events  {state}", f"{len(self._index):,} held"
-        forms = ([title, held, *counts], [title, *counts], [state, *counts], [state])
-        texts = [" · ".join(form) for form in forms]
-        return next((text for text in texts if len(text) <= room), state)
+        forms = ([*state, held, *counts], [*paused, *counts], [*paused, *counts[1:]], paused)
+        texts = [f"Events  {' · '.join(form)}".rstrip() for form in forms]
+        return next((text for text in texts if len(text) <= room), texts[-1])
 
     def _follow_changed(self, following: bool) -> None:
         self._tell()

@@ -7,7 +7,8 @@ change restyles them all; these lines take 0.2 to 10 per cent.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from collections.abc import Callable
+from typing import Final
 
 from rich.segment import Segment
 from rich.style import Style
@@ -20,7 +21,6 @@ from textual.style import Style as VisualStyle
 from textual.widget import Widget
 
 from workbench.widgets.chat_entry import ChatEntry, ending, facts
-from workbench.widgets.component_style import component_style
 from workbench.widgets.markdown_document import MOST_CHARACTERS, MarkdownDocument
 from workbench.widgets.text_lines import Line, Run, cut, literal, plain, wrap
 
@@ -28,39 +28,6 @@ _GUTTER: Final = 2
 _RIGHT_MARGIN: Final = 1
 # Longer lines are hard to read.
 _WIDEST: Final = 100
-_STYLES: Final = (
-    "you",
-    "you-text",
-    "facts",
-    "note",
-    "warning",
-    "error",
-    "title",
-    "greeting",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "strong",
-    "em",
-    "s",
-    "code",
-    "link",
-    "address",
-    "marker",
-    "quote-bar",
-    "header",
-    "rule",
-    "codeblock",
-    "keyword",
-    "string",
-    "comment",
-    "number",
-    "function",
-    "gutter",
-)
 
 
 class MessageView(Widget):
@@ -68,45 +35,15 @@ class MessageView(Widget):
 
     Args:
         entry: what it shows; the chat view changes it and calls `catch_up` or `refresh_entry`.
+        palette: gives the style of a name; one for all messages, as Textual makes a node for every component
+            class of every widget.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"message--{name}" for name in _STYLES}
     DEFAULT_CSS = """
     MessageView {
         height: auto;
         margin: 0 0 1 0;
         color: $foreground;
-        & > .message--gutter { color: $accent; }
-        & > .message--you { color: $accent; }
-        & > .message--you-text { color: $foreground; }
-        & > .message--facts { color: $faint; }
-        & > .message--note { color: $muted; text-style: $muted-style; }
-        & > .message--warning { color: $warning; }
-        & > .message--error { color: $error; }
-        & > .message--title { color: $accent; text-style: bold; }
-        & > .message--greeting { color: $muted; text-style: $muted-style; }
-        & > .message--h1 { text-style: bold underline; }
-        & > .message--h2 { text-style: bold; }
-        & > .message--h3 { text-style: bold; }
-        & > .message--h4 { text-style: bold italic; }
-        & > .message--h5 { text-style: italic; }
-        & > .message--h6 { text-style: italic; }
-        & > .message--strong { text-style: bold; }
-        & > .message--em { text-style: italic; }
-        & > .message--s { text-style: strike; }
-        & > .message--code { color: $accent; }
-        & > .message--link { text-style: underline; }
-        & > .message--address { color: $faint; text-style: not underline; }
-        & > .message--marker { color: $muted; }
-        & > .message--quote-bar { color: $faint; }
-        & > .message--header { text-style: bold; }
-        & > .message--rule { color: $rule; }
-        & > .message--codeblock { background: $raised; }
-        & > .message--keyword { text-style: bold; }
-        & > .message--string { color: $success; }
-        & > .message--comment { color: $faint; text-style: italic; }
-        & > .message--number { color: $warning; }
-        & > .message--function { color: $accent; }
     }
     MessageView.-selected {
         background: $selected 60%;
@@ -127,9 +64,10 @@ class MessageView(Widget):
             super().__init__()
             self.address = address
 
-    def __init__(self, entry: ChatEntry) -> None:
+    def __init__(self, entry: ChatEntry, palette: Callable[[str], VisualStyle]) -> None:
         super().__init__()
         self.entry = entry
+        self._palette = palette
         self._document: MarkdownDocument | None = None
         self._taken = 0
         self._drawn: list[Line] | None = None
@@ -276,12 +214,7 @@ class MessageView(Widget):
         if found is None:
             look = self.visual_style
             for name in names.split():
-                if name == "selection":
-                    look += component_style(self.screen, "screen--selection")
-                else:
-                    look += component_style(self, f"message--{name}")
-                if name == "s":
-                    look += VisualStyle(strike=True)
+                look += self._palette(name)
             found = self._looks[names] = look.rich_style
         return found
 

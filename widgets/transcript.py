@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 from textual.await_complete import AwaitComplete
 
 from workbench.widgets.chat_entry import ChatEntry
 from workbench.widgets.chat_window import Window, earlier, later, newest, oldest
+from workbench.widgets.message_palette import PALETTE_CLASSES, PALETTE_CSS, MessagePalette
 from workbench.widgets.message_view import MessageView
 from workbench.widgets.steady_scroll import SteadyScroll
 
@@ -20,21 +21,21 @@ _LONG: Final = 8_000
 class Transcript(SteadyScroll):
     """Shows entries, oldest first, one widget each; mounts more when the reader comes near an end."""
 
-    DEFAULT_CSS = """
-    Transcript {
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(PALETTE_CLASSES)
+    DEFAULT_CSS = f"""
+    Transcript {{
         layout: stream;
         overflow-x: hidden;
         overflow-y: auto;
         scrollbar-size-vertical: 1;
-        scrollbar-background: $background;
-        scrollbar-background-hover: $background;
-        scrollbar-background-active: $background;
-    }
+        {PALETTE_CSS}
+    }}
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.entries: list[ChatEntry] = []
+        self._palette = MessagePalette(self)
         self._views: dict[str, MessageView] = {}
         self._window = Window(0, 0)
         self._changing = asyncio.Lock()
@@ -115,6 +116,11 @@ class Transcript(SteadyScroll):
             self._asked = True
             self.call_next(self._extend, near_top)
 
+    def notify_style_update(self) -> None:
+        """Forget the colours of the old theme; see `Widget`."""
+        self._palette.forget()
+        super().notify_style_update()
+
     async def _extend(self, upwards: bool) -> None:
         try:
             async with self._changing:
@@ -134,10 +140,9 @@ class Transcript(SteadyScroll):
         wanted = self.entries[window.start : window.end]
         keys = {entry.key for entry in wanted}
         gone = [view for key, view in self._views.items() if key not in keys]
-        above = [MessageView(entry) for entry in self.entries[window.start : min(before.start, window.end)]]
-        below = [MessageView(entry) for entry in self.entries[max(before.end, window.start) : window.end]]
-        if before.start >= before.end:
-            above, below = [], [MessageView(entry) for entry in wanted]
+        overlap = before.start < before.end
+        above = self._make(window.start, min(before.start, window.end) if overlap else window.start)
+        below = self._make(max(before.end, window.start) if overlap else window.start, window.end)
         await self._prepare(above + below)
         for view in gone:
             del self._views[view.entry.key]
@@ -149,6 +154,9 @@ class Transcript(SteadyScroll):
                 await self.mount_all(below)
             if gone:
                 await self.remove_children(gone)
+
+    def _make(self, start: int, end: int) -> list[MessageView]:
+        return [MessageView(entry, self._palette) for entry in self.entries[start:end]]
 
     async def _prepare(self, views: Sequence[MessageView]) -> None:
         width = self.scrollable_content_region.width

@@ -30,7 +30,7 @@ async def watching(
         pane = EventsPane(capacity=capacity)
         async with stage(pane, size, theme) as on:
             pane.attach(workbench)
-            await on.until(lambda: "following" in on.lines()[0])
+            await on.until(lambda: "acme" in on.text() or "system" in on.text())
             pane.focus()
             try:
                 yield on, pane, workbench

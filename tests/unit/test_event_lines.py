@@ -64,6 +64,12 @@ def test_what_a_reader_looks_for_comes_first_without_its_key() -> None:
     assert text(facts_told) == "llm  ready  pid 12  ok yes"
 
 
+def test_a_change_of_state_is_told_as_one() -> None:
+    assert (
+        text({"worker": "llm", "state": "ready", "previous": "busy", "pid": 7}) == "llm  busy → ready  pid 7"
+    )
+
+
 def test_large_values_are_counted_instead_of_told() -> None:
     assert text({"rows": list(range(1000)), "deep": {"a": {"b": 1}}}) == "rows [1,000]  deep {1}"
 
