@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -180,17 +181,30 @@ def test_ten_megabytes_are_too_long_for_the_model(program: Program) -> None:
     assert program.run("-p", "hello", "--continue").returncode == 0
 
 
+def high_water(pid: int) -> int:
+    """Return the most megabytes that a process has had resident so far, 0 when it has ended."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) // 1024
+    return 0
+
+
 def test_memory_stays_bounded_with_ten_megabytes(program: Program) -> None:
     process = program.start("-p", "summarise", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
     assert process.stdin is not None
     assert process.stderr is not None
     process.stdin.write(b"0123456789\n" * 1_000_000)
     process.stdin.close()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    most = 0
+    # The high-water mark is read as long as there is one: what `getrusage` tells counts the test's own, too.
+    while process.poll() is None:
+        most = max(most, high_water(process.pid))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.01)
     process.stderr.close()
     assert process.returncode == 3
-    assert usage.ru_maxrss < 250 * 1024  # KiB
+    assert 20 < most < 250
 
 
 def test_too_much_input_is_refused(program: Program) -> None:
