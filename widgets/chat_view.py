@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from textual.widgets import Static
 from workbench.app.chat.parts import Usage
 from workbench.app.sessions.session import Message, Status
 from workbench.widgets.chat_entry import ChatEntry, Kind, entry_of, safe
+from workbench.widgets.markdown_blocks import load_parser
 from workbench.widgets.message_view import MessageView
 from workbench.widgets.reply_feed import ReplyFeed
 from workbench.widgets.transcript import Transcript
@@ -106,7 +108,6 @@ class ChatView(Widget):
         self._transcript = Transcript()
         self._feed = ReplyFeed(self._draw, self.set_timer)
         self._streaming: ChatEntry | None = None
-        self._selected: str | None = None
         self._numbered = 0
 
     def compose(self) -> ComposeResult:
@@ -133,7 +134,6 @@ class ChatView(Widget):
             versions: for messages that have others at their place: which of how many each is.
         """
         self._end_stream()
-        self._selected = None
         others = versions or {}
         entries = [entry_of(message, others.get(message.id, (1, 1))) for message in messages]
         await self._transcript.show([entry for entry in entries if entry.text or entry.kind == "reply"])
@@ -148,6 +148,8 @@ class ChatView(Widget):
         await self._remove_welcome()
         await self._transcript.go_last()
         await self._transcript.add(ChatEntry(message_id, "user", safe(text)))
+        # While the model thinks is the time to load what its answer will need.
+        await asyncio.to_thread(load_parser)
 
     async def begin_reply(self, message_id: str, text: str = "", model: str = "") -> None:
         """Add a reply that is about to stream.
@@ -235,13 +237,13 @@ class ChatView(Widget):
         """Choose the next or previous message; within one that is taller than the screen, scroll first."""
         transcript = self._transcript
         index = self._index()
-        view = transcript.view_of(self._selected) if self._selected else None
+        view = transcript.view_of(self._transcript.selected) if self._transcript.selected else None
         place = transcript.place_of(view) if view is not None else None
         if place is not None:
             top, bottom = transcript.scroll_offset.y, transcript.scroll_offset.y + transcript.size.height
             hidden = bottom < place[1] if direction > 0 else top > place[0]
             if hidden and top < place[1] and bottom > place[0]:
-                transcript.scroll_relative(y=_STEP * direction, animate=False)
+                transcript.scroll_relative(y=_STEP * direction, animate=False, immediate=True)
                 return
         if index is None:
             index = len(transcript.entries) if direction < 0 else self._first_visible() - 1
@@ -255,7 +257,7 @@ class ChatView(Widget):
     async def action_page(self, direction: int) -> None:
         """Scroll by one screen."""
         height = max(1, self._transcript.size.height - 2)
-        self._transcript.scroll_relative(y=height * direction, animate=False)
+        self._transcript.scroll_relative(y=height * direction, animate=False, immediate=True)
 
     async def action_first(self) -> None:
         """Go to the first message."""
@@ -296,7 +298,7 @@ class ChatView(Widget):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Say which keys have something to do; see `DOMNode`."""
         if action == "deselect":
-            return self._selected is not None
+            return self._transcript.selected is not None
         if action == "copy":
             return True if self._target("reply", "user") else None
         if action in ("edit", "regenerate", "resume") and self._streaming is not None:
@@ -328,14 +330,14 @@ class ChatView(Widget):
 
     def _target(self, *kinds: str) -> ChatEntry | None:
         """Return the chosen message if it is of a kind; with none chosen the newest that is."""
-        if self._selected is not None:
-            chosen = self._transcript.entry_of(self._selected)
+        if self._transcript.selected is not None:
+            chosen = self._transcript.entry_of(self._transcript.selected)
             return chosen if chosen is not None and chosen.kind in kinds else None
         return next((entry for entry in reversed(self._transcript.entries) if entry.kind in kinds), None)
 
     def _index(self) -> int | None:
         keys = [entry.key for entry in self._transcript.entries]
-        return keys.index(self._selected) if self._selected in keys else None
+        return keys.index(self._transcript.selected) if self._transcript.selected in keys else None
 
     def _first_visible(self) -> int:
         top = self._transcript.scroll_offset.y
@@ -349,15 +351,10 @@ class ChatView(Widget):
     async def _choose(self, index: int, direction: int) -> None:
         view = await self._transcript.mount_near(index)
         self._mark(view.entry.key)
-        self._transcript.scroll_to_widget(view, animate=False, top=direction > 0, force=True)
+        self._transcript.scroll_to_widget(view, animate=False, top=direction > 0, force=True, immediate=True)
 
     def _mark(self, key: str | None) -> None:
-        for chosen, marked in ((self._selected, False), (key, True)):
-            view = self._transcript.view_of(chosen) if chosen else None
-            if view is not None:
-                view.set_class(marked, "-selected")
-                view.refresh()
-        self._selected = key
+        self._transcript.select(key)
         self.refresh_bindings()
 
     # --- what is no message -----------------------------------------------------------------------

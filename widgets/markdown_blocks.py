@@ -26,6 +26,11 @@ _MOST_INLINE: Final = 4_000
 _BULLETS: Final = ("• ", "◦ ", "▪ ")
 
 
+def load_parser() -> None:
+    """Import the parser now, which takes a moment the first time; may run in a thread."""
+    _parser()
+
+
 class Block(NamedTuple):
     """A paragraph, heading, code block, table or rule.
 

@@ -41,14 +41,15 @@ class SteadyScroll(VerticalScroll, can_focus=True, inherit_bindings=False):
         """Go to the bottom and stay there."""
         self._held = None
         self.following = True
-        self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
+        # Layout moves to the bottom; this ends a movement that is under way.
+        self.scroll_to(y=self.max_scroll_y, animate=False, force=True, immediate=True)
         self.refresh(layout=True)
 
     def hold_top(self) -> None:
         """Go to the top and stay there while children are added below."""
         self.following = False
         self._held = None
-        self.scroll_to(y=0, animate=False, force=True)
+        self.scroll_to(y=0, animate=False, force=True, immediate=True)
 
     def place_of(self, widget: Widget) -> tuple[int, int] | None:
         """Return the first line of a child and the one after its last, None before it has been laid out."""

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from textual.await_complete import AwaitComplete
+from textual.geometry import Size
+from textual.layout import DockArrangeResult
 
 from workbench.widgets.chat_entry import ChatEntry
-from workbench.widgets.chat_window import Window, earlier, later, newest, oldest
+from workbench.widgets.chat_window import MOST_MOUNTED, Window, earlier, later, newest, oldest
 from workbench.widgets.message_palette import PALETTE_CLASSES, PALETTE_CSS, MessagePalette
 from workbench.widgets.message_view import MessageView
 from workbench.widgets.steady_scroll import SteadyScroll
@@ -41,11 +43,27 @@ class Transcript(SteadyScroll):
         self._changing = asyncio.Lock()
         self._at_end = True
         self._asked = False
+        self._selected: str | None = None
+
+    @property
+    def selected(self) -> str | None:
+        """The key of the message that is marked as chosen."""
+        return self._selected
+
+    def select(self, key: str | None) -> None:
+        """Mark a message as chosen, in place of the one before; None marks none."""
+        for chosen, marked in ((self._selected, False), (key, True)):
+            view = self._views.get(chosen) if chosen else None
+            if view is not None:
+                view.set_class(marked, "-selected")
+                view.refresh()
+        self._selected = key
 
     async def show(self, entries: Sequence[ChatEntry]) -> None:
         """Show other entries, from their end."""
         async with self._changing:
             self.entries = list(entries)
+            self._selected = None
             with self.app.batch_update():
                 await self.remove_children()
                 self._views.clear()
@@ -101,6 +119,16 @@ class Transcript(SteadyScroll):
                 await self._move(later(self._window, len(self.entries)))
         return self._views[self.entries[index].key]
 
+    def arrange(self, size: Size, optimal: bool = False) -> DockArrangeResult:
+        """Arrange the messages, and mount more while there is too little to scroll; see `Widget`."""
+        result = super().arrange(size, optimal)
+        window = self._window
+        few = result.total_region.bottom < 2 * size.height and window.end - window.start < MOST_MOUNTED
+        if few and window.start > 0 and not self._asked:
+            self._asked = True
+            self.call_next(self._extend, True)
+        return result
+
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         if self._asked:
@@ -124,14 +152,24 @@ class Transcript(SteadyScroll):
     async def _extend(self, upwards: bool) -> None:
         try:
             async with self._changing:
-                if upwards:
-                    await self._move(earlier(self._window))
-                else:
+                before = self._window
+                window = earlier(before) if upwards else later(before, len(self.entries))
+                if not upwards:
                     # The bottom of what is mounted is not the end: the reader has come here by scrolling.
                     self.following = False
-                    await self._move(later(self._window, len(self.entries)))
+                first, last = self._near_screen()
+                await self._move(Window(min(window.start, first), max(window.end, last)))
         finally:
             self._asked = False
+
+    def _near_screen(self) -> tuple[int, int]:
+        """Return from where to where messages must stay mounted, as they are on the screen or next to it."""
+        height = self.size.height
+        top, bottom = self.scroll_y - height, self.scroll_y + 2 * height
+        window = self._window
+        places = [self.place_of(self._views[entry.key]) for entry in self.entries[window.start : window.end]]
+        near = [at for at, place in enumerate(places) if place and place[1] > top and place[0] < bottom]
+        return (window.start + near[0], window.start + near[-1] + 1) if near else window
 
     async def _move(self, window: Window) -> None:
         """Mount what a window has more than the present one, remove what it has less."""
@@ -156,7 +194,10 @@ class Transcript(SteadyScroll):
                 await self.remove_children(gone)
 
     def _make(self, start: int, end: int) -> list[MessageView]:
-        return [MessageView(entry, self._palette) for entry in self.entries[start:end]]
+        views = [MessageView(entry, self._palette) for entry in self.entries[start:end]]
+        for view in views:
+            view.set_class(view.entry.key == self._selected, "-selected")
+        return views
 
     async def _prepare(self, views: Sequence[MessageView]) -> None:
         width = self.scrollable_content_region.width

@@ -216,6 +216,26 @@ async def test_a_long_branch_mounts_few_messages_and_every_one_can_be_reached() 
         await shown(on, "answer 59")
 
 
+async def test_short_messages_on_a_tall_screen_can_all_be_reached() -> None:
+    view = ChatView()
+    branch = [message(number, "user", f"note {number}.") for number in range(120)]
+    async with stage(view, (80, 60)) as on:
+        await view.show(branch)
+        await shown(on, "note 119.")
+        await on.until(lambda: mounted(view) >= 40)
+        view.focus()
+        seen: set[int] = set()
+        for _ in range(40):
+            numbers = [int(line.split()[-1].rstrip(".")) for line in on.lines() if "note" in line]
+            assert numbers == list(range(numbers[0], numbers[-1] + 1))
+            seen.update(numbers)
+            if 0 in seen:
+                break
+            transcript(view).scroll_relative(y=-7, animate=False)
+            await on.pilot.pause()
+        assert seen == set(range(120))
+
+
 async def test_loading_older_messages_does_not_move_the_text() -> None:
     view = ChatView()
     async with stage(view, (80, 12)) as on:
@@ -245,6 +265,17 @@ async def test_keys_choose_messages_and_ask_for_what_can_be_done() -> None:
         assert [(copy.text, copy.what) for copy in copies] == [("question 2", "your message")]
         await on.press("escape")
         assert "▌" not in on.text()
+
+
+async def test_a_choice_stays_marked_when_it_was_not_mounted_for_a_while() -> None:
+    view = ChatView()
+    async with stage(view) as on:
+        await view.show(talk(40))
+        view.focus()
+        await on.press("up", "home")
+        await on.until(lambda: transcript(view).view_of("m79") is None)
+        await on.press("end")
+        await shown(on, "▌ answer 39")
 
 
 async def test_without_a_choice_the_newest_reply_is_meant() -> None:
