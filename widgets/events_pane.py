@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
+from textual.worker import Worker, WorkerError
 
 from workbench.app.events.event import Event, to_json
 from workbench.widgets.event_detail import EventDetail
@@ -92,8 +93,8 @@ class EventsPane(Widget):
         self._marker = Static(Content(""), id="events-new", markup=False)
         self._workbench: Workbench | None = None
         self._subscription: Subscription | None = None
-        self._pump: asyncio.Task[None] | None = None
-        self._paging: asyncio.Task[None] | None = None
+        self._pump: Worker[None] | None = None
+        self._paging: Worker[None] | None = None
         self._telling = False
         self._complete = False
 
@@ -121,17 +122,17 @@ class EventsPane(Widget):
         self._complete = False
         self._list.clear()
         self._subscription = workbench.bus.subscribe("*", capacity=_BUFFER, name="events pane")
-        self._pump = asyncio.create_task(self._run(workbench, self._subscription), name="events-pane")
+        self._pump = self.run_worker(self._run(workbench, self._subscription), name="events pane")
 
     def detach(self) -> AwaitComplete:
         """Take no further events; awaiting it waits until the pane uses the workbench no more."""
         if self._subscription is not None:
             self._subscription.close()
-        tasks = [task for task in (self._pump, self._paging) if task is not None]
-        for task in tasks:
-            task.cancel()
+        workers = [worker for worker in (self._pump, self._paging) if worker is not None]
+        for worker in workers:
+            worker.cancel()
         self._workbench = self._subscription = self._pump = self._paging = None
-        return AwaitComplete(_ended(tasks))
+        return AwaitComplete(_ended(workers))
 
     async def on_unmount(self) -> None:
         await self.detach()
@@ -166,9 +167,9 @@ class EventsPane(Widget):
     @on(EventList.NearTop)
     def _load_older(self, event: EventList.NearTop) -> None:
         event.stop()
-        workbench, busy = self._workbench, self._paging is not None and not self._paging.done()
+        workbench, busy = self._workbench, self._paging is not None and not self._paging.is_finished
         if workbench is not None and not busy and not self._complete:
-            self._paging = asyncio.create_task(self._page_back(workbench), name="events-pane-page")
+            self._paging = self.run_worker(self._page_back(workbench), name="events pane, older")
 
     async def _page_back(self, workbench: Workbench) -> None:
         """Put the events before the first one that is held above it."""
@@ -295,6 +296,8 @@ class EventsPane(Widget):
         self._list.follow()
 
 
-async def _ended(tasks: list[asyncio.Task[None]]) -> None:
-    """Wait until cancelled tasks have ended."""
-    await asyncio.gather(*tasks, return_exceptions=True)
+async def _ended(workers: list[Worker[None]]) -> None:
+    """Wait until cancelled workers have ended."""
+    for worker in workers:
+        with contextlib.suppress(WorkerError):
+            await worker.wait()
