@@ -14,8 +14,8 @@ from workbench.widgets.component_style import component_style
 from workbench.widgets.event_lines import detail_lines
 
 
-class EventDetail(VerticalScroll, can_focus=False):
-    """Shows an event's ids and payload below the list."""
+class EventDetail(VerticalScroll):
+    """Shows an event's ids and payload below the list; it takes the focus to be scrolled."""
 
     DEFAULT_CSS = """
     EventDetail {

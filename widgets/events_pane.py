@@ -256,13 +256,16 @@ class EventsPane(Widget):
     def action_detail(self) -> None:
         """Show the event under the cursor in full, or stop that."""
         if self._detail.is_open:
-            self._detail.close()
+            self.action_close()
         else:
             self._list.open_current()
 
     def action_close(self) -> None:
         """Close the details."""
+        if self._detail.has_focus:
+            self._list.focus()
         self._detail.close()
+        self.refresh_bindings()
 
     def action_copy(self) -> None:
         """Ask for the event under the cursor to be copied as JSON."""

@@ -165,7 +165,9 @@ class MessageView(Widget):
     def _gutter(self, y: int) -> Run:
         if self.has_class("-selected"):
             return Run("▌ ", "gutter")
-        return Run("▎ ", "you") if self.entry.kind == "user" else Run("  ")
+        if self.entry.kind == "user":
+            return Run("▎ ", "you")
+        return Run("· ", "facts") if self.entry.kind == "notice" and y == 0 else Run("  ")
 
     def _lines(self, width: int) -> list[Line]:
         if self._drawn is None or width != self._drawn_width:

@@ -116,6 +116,18 @@ async def test_details_follow_the_cursor(tmp_path: Path) -> None:
         assert '"number"' not in on.text()
 
 
+async def test_long_details_can_be_scrolled_by_keys(tmp_path: Path) -> None:
+    async with watching(tmp_path) as (on, _, workbench):
+        await workbench.bus.emit(
+            "acme:test:long", {f"key{number}": number for number in range(60)}, source="t"
+        )
+        await on.until(lambda: "test:long" in on.text())
+        await on.press("up", "enter", "tab", "end")
+        await on.until(lambda: '"key59": 59' in on.text())
+        await on.press("escape", "up")
+        assert '"key59"' not in on.text()
+
+
 async def test_an_event_can_be_copied(tmp_path: Path) -> None:
     async with watching(tmp_path, before=3) as (on, pane, _workbench):
         await on.until(lambda: "n2." in on.text())
