@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import os
 import shutil
@@ -12,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from pathlib import Path
 
+import aiosqlite
 import pytest
 
 from workbench.app.events.bus import EventBus
@@ -46,25 +48,33 @@ async def store(paths: Paths) -> AsyncIterator[Store]:
 
 @pytest.fixture(autouse=True)
 def nothing_left_running(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test that leaves a task or a database thread behind."""
+    """Fail a test that leaves a task or a database connection behind, and end what it left."""
     if inspect.iscoroutinefunction(getattr(request, "function", None)):
         request.getfixturevalue("no_tasks_left")
     yield
-    for thread in threading.enumerate():
-        if "_connection_worker_thread" in thread.name:
-            thread.join(GRACE_S)
-            assert not thread.is_alive(), "a database connection was not closed"
+    threads = [each for each in threading.enumerate() if "_connection_worker_thread" in each.name]
+    for thread in threads:
+        thread.join(GRACE_S)
+    if any(thread.is_alive() for thread in threads):
+        # Each would keep the whole run from ending.
+        for thing in gc.get_objects():
+            if isinstance(thing, aiosqlite.Connection):
+                thing.stop()
+        pytest.fail("a database connection was left open")
 
 
 @pytest.fixture
 async def no_tasks_left() -> AsyncIterator[None]:
-    """Fail a test that leaves a task in its event loop."""
+    """Fail a test that leaves a task in its event loop, and end the task."""
     before = asyncio.all_tasks()
     yield
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
-    if left:
-        _, running = await asyncio.wait(left, timeout=GRACE_S)
-        assert not running, f"tasks were left running: {running}"
+    _, running = await asyncio.wait(left, timeout=GRACE_S) if left else (left, left)
+    if running:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=GRACE_S)
+        pytest.fail(f"tasks were left running: {running}")
 
 
 @pytest.fixture(scope="session")

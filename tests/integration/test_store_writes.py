@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import tempfile
+import weakref
 from contextlib import suppress
 from pathlib import Path
 
@@ -212,6 +214,31 @@ async def test_a_write_that_is_cancelled_while_it_waits_is_not_done(store: Store
             await second
     await asyncio.gather(first, third)
     assert await keys_in(store) == [1, 3]
+
+
+class Text(str):
+    """A text whose life can be watched."""
+
+
+async def test_writes_that_are_cancelled_do_not_pile_up_while_the_writer_waits(
+    store: Store, paths: Paths
+) -> None:
+    await make_table(store)
+    async with write_lock(paths):
+        first = asyncio.create_task(put(store, 1))
+        await asyncio.sleep(0)
+        text = Text("x")
+        alive = weakref.ref(text)
+        second = asyncio.create_task(put(store, 2, text=text))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        second.cancel()
+        await asyncio.wait([second])
+        del second, text
+        gc.collect()
+        assert alive() is None
+        assert not first.done()
+    await first
 
 
 async def test_closing_commits_what_waits(paths: Paths) -> None:
