@@ -16,7 +16,7 @@ from workbench.widgets.composer import Composer
 from workbench.widgets.notice_bar import NoticeBar
 from workbench.widgets.status_bar import StatusBar
 
-PATIENCE = 40.0
+PATIENCE = 30.0
 # Keys that Textual knows by a name.
 NAMES = {" ": "space", "/": "slash", "?": "question_mark", ".": "full_stop", "\n": "ctrl+j"}
 
@@ -60,7 +60,7 @@ class Shell:
         while not condition():
             if self.app._exception is not None:
                 raise self.app._exception
-            assert monotonic() < end, f"waited in vain for {what or condition}"
+            assert monotonic() < end, f"waited in vain for {what or condition}:\n{self.text()}"
             await self.pilot.pause(0.01)
         await self.pilot.pause()
 
