@@ -20,6 +20,7 @@ class AskText(ModalScreen[str]):
     """
 
     CSS_PATH = "ask.tcss"
+    AUTO_FOCUS = "Input"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Cancel", id="ask.cancel")]
 
     def __init__(self, title: str, value: str = "") -> None:

@@ -59,8 +59,13 @@ async def settings(context: CommandContext) -> CommandResult:
     from workbench.app.commands.builtin import builtin_registry
 
     shown = await builtin_registry().get("config show").run(context)
+    width = max(len(row["key"]) for row in shown.data)
+    table = [
+        f"{row['key']:<{width}}  {line.partition(' = ')[2].removesuffix('  (default)')}"
+        for row, line in zip(shown.data, shown.lines, strict=True)
+    ]
     where = f"Your own file, which the program never writes: {context.paths.config_file}"
-    lines = [*shown.lines, "", "/config set KEY VALUE changes one for good.", where]
+    lines = [*table, "", "/config set KEY VALUE changes one for good.", where]
     return CommandResult(data=shown.data, lines=lines)
 
 

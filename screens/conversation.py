@@ -315,13 +315,12 @@ class Conversation:
         )
 
     async def _save_draft(self, text: str) -> None:
-        workbench = self._ready()
-        if self.session is None:
+        workbench, session = self._ready(), self.session
+        if session is None:
             if not text.strip():
                 return
-            self.session = await workbench.sessions.create()
-        await workbench.sessions.set_draft(self.session.id, text)
-        self.session = msgspec.structs.replace(self.session, draft=text)
+            session = self.session = await workbench.sessions.create()
+        await workbench.sessions.set_draft(session.id, text)
 
     # --- what a turn says ----------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from textual.screen import ModalScreen
 
 from workbench.app.errors import SettingsError
 from workbench.screens.pickers import model_rows, session_rows, theme_rows, typed_model
-from workbench.themes.loader import load_theme, read_theme, theme_files
+from workbench.themes.loader import load_theme, theme_files
 from workbench.widgets.session_list import local_now
 
 if TYPE_CHECKING:
@@ -118,13 +118,11 @@ class Dialogs:
         app = self._screen.app
         before = app.theme
         files = await asyncio.to_thread(theme_files, (self._screen.paths.data_dir / "themes",))
-        titles: dict[str, str] = {}
-        for name, path in files.items():
-            titles[name] = (await asyncio.to_thread(read_theme, path)).title
+        rows = await asyncio.to_thread(theme_rows, files, before)
         chosen = await self._ask(
             Picker(
                 "Theme",
-                theme_rows(titles, before),
+                rows,
                 hint="enter keep   esc back to the one before",
                 cursor=before,
                 on_move=self.preview_theme,

@@ -84,7 +84,7 @@ class Picker(ModalScreen[str]):
 
     def on_row_list_moved(self, event: RowList.Moved) -> None:
         event.stop()
-        if self._on_move is not None:
+        if self._on_move is not None and not event.row.disabled:
             self._on_move(event.row.id)
 
     def on_row_list_chosen(self, event: RowList.Chosen) -> None:
@@ -120,7 +120,10 @@ class Picker(ModalScreen[str]):
         rows.styles.height = max(1, min(len(rows.rows), room))
 
     def _show(self, rows: Sequence[Row], cursor: str | None) -> None:
-        self.query_one(RowList).show(rows, cursor)
+        row_list = self.query_one(RowList)
+        row_list.show(rows, cursor)
+        if self._on_move is not None and row_list.row is not None and not row_list.row.disabled:
+            self._on_move(row_list.row.id)
         self._fit()
         empty = not rows
         self.query_one("#dialog-hint", Static).update("Nothing fits." if empty else self._hint)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from workbench.app.errors import SettingsError
+from workbench.themes.loader import read_theme
 from workbench.widgets.row_list import Row
 from workbench.widgets.session_list import when
 
@@ -82,14 +84,19 @@ def session_rows(sessions: Sequence[Session], open_id: str | None, now: datetime
     ]
 
 
-def theme_rows(titles: Mapping[str, str], chosen: str) -> list[Row]:
-    """Return a row for each theme.
+def theme_rows(files: Mapping[str, Path], chosen: str) -> list[Row]:
+    """Return a row for each theme; one whose file is wrong says what is wrong. Blocks.
 
     Args:
-        titles: the themes' titles by name.
+        files: the themes' files by name.
         chosen: the name of the one in use.
     """
-    return [
-        Row(id=name, label=name, detail=title, mark="▍" if name == chosen else "", strong=name == chosen)
-        for name, title in titles.items()
-    ]
+    return [_theme_row(name, path, name == chosen) for name, path in files.items()]
+
+
+def _theme_row(name: str, path: Path, is_chosen: bool) -> Row:
+    try:
+        title = read_theme(path).title
+    except SettingsError as error:
+        return Row(id=name, label=name, detail=str(error), disabled=True)
+    return Row(id=name, label=name, detail=title, mark="▍" if is_chosen else "", strong=is_chosen)
