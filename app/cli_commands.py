@@ -110,8 +110,13 @@ def _option_help(argument: Argument) -> str:
 
 
 async def _run(invocation: Invocation, options: CommonOptions) -> int:
+    from workbench.app.crash import background_failures
     from workbench.app.headless.interrupts import Interrupts
+    from workbench.app.paths import paths_for
 
+    if not options.debug:
+        handler = background_failures(paths_for(options.data_dir).logs)
+        asyncio.get_running_loop().set_exception_handler(handler)
     with Interrupts() as interrupts:
         result = await _answer(invocation, options, interrupts)
         await interrupts.finish(_print(result, options))

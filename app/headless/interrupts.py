@@ -14,7 +14,9 @@ from workbench.app.errors import EXIT_INTERRUPTED, Interrupted
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # A turn that was asked to stop has so long to say goodbye before it is cancelled.
 _STOP_SECONDS: Final = 3.0
-# After the second signal, the program is gone within this time.
+# After the second signal, the work is cut off after the first of these times; after the other one the
+# program is gone.
+_CUT_SECONDS: Final = 1.0
 _HURRY_SECONDS: Final = 3.0
 # Whoever reads the output gets so long to take the last lines after a signal.
 _LAST_WORDS_SECONDS: Final = 1.0
@@ -129,9 +131,10 @@ class Interrupts:
             else:
                 self._cut_off()
         elif self._count == 2:
-            self._cut_off()
+            # What was asked to end, or is cleaning up, can now do so: cutting it off waits a little longer.
             if self._hurry is not None:
                 self._hurry()
+            self._timers.append(loop.call_later(_CUT_SECONDS, self._cut_off))
             self._timers.append(loop.call_later(_HURRY_SECONDS, os._exit, EXIT_INTERRUPTED))
         else:
             os._exit(EXIT_INTERRUPTED)

@@ -14,6 +14,7 @@ import msgspec
 from workbench.app.cli_options import HeadlessOptions
 from workbench.app.commands.builtin import builtin_registry
 from workbench.app.commands.registry import Registry
+from workbench.app.crash import background_failures
 from workbench.app.errors import EXIT_OK, Interrupted, UsageError, WorkbenchError
 from workbench.app.events.subscription import Subscription
 from workbench.app.headless.interrupts import Interrupts
@@ -25,6 +26,7 @@ from workbench.app.headless.script import Message
 from workbench.app.headless.source import read_stdin
 from workbench.app.headless.streams import OutputClosed, Stream
 from workbench.app.headless.threads import on_own_thread
+from workbench.app.paths import paths_for
 from workbench.app.workbench import Workbench
 
 EXIT_OUTPUT_CLOSED: Final = 141
@@ -46,6 +48,9 @@ async def _run(options: HeadlessOptions) -> int:
     output: Output = JsonOutput(stream) if options.common.json else TextOutput(stream)
     narrator = Narrator(Stream(2), verbose=options.common.verbose)
     run = _Run(options, output, narrator)
+    if not options.common.debug:
+        handler = background_failures(paths_for(options.common.data_dir).logs)
+        asyncio.get_running_loop().set_exception_handler(handler)
     try:
         with Interrupts() as interrupts:
             try:

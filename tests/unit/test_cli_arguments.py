@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ import pytest
 import workbench
 from workbench.app import cli
 from workbench.app.cli_options import HeadlessOptions, TuiOptions
+from workbench.app.crash import background_failures
 from workbench.app.headless import run as headless_run
 from workbench.app.headless.lines import ErrorLine, Line, to_json
 from workbench.app.paths import DATA_DIR_VARIABLE
@@ -255,6 +257,24 @@ def test_a_report_goes_elsewhere_when_the_profile_cannot_be_written(
     assert code == 70
     assert str(tmp_path / "elsewhere") in err
     assert list((tmp_path / "elsewhere").glob("crash-*.txt"))
+
+
+async def test_failures_in_the_background_are_reported(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(background_failures(tmp_path))
+    try:
+        for _ in range(20):
+            loop.call_exception_handler({"message": "while closing", "exception": ZeroDivisionError()})
+        loop.call_exception_handler({"message": "nothing raised"})
+    finally:
+        loop.set_exception_handler(None)
+    err = capfd.readouterr().err
+    reports = list(tmp_path.glob("crash-*.txt"))
+    assert len(reports) == len(err.splitlines()) == 5
+    assert "Traceback" not in err
+    assert "while closing" in reports[0].read_text()
 
 
 def test_json_text_holds_no_control_characters() -> None:
