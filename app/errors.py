@@ -48,7 +48,6 @@ CODES: Final[dict[str, str]] = {
     "store.unreadable": "The data folder or the database cannot be read.",
     "turn.busy": "The session is already answering.",
     "turn.cancelled": "The turn was cancelled.",
-    "turn.failed": "The turn could not be finished.",
     "usage.bad_input": "The input cannot be used.",
     "usage.bad_option": "A command-line option or its value cannot be used.",
     "usage.no_terminal": "The full-screen program needs a terminal.",
@@ -130,6 +129,7 @@ class EventError(WorkbenchError):
     """An event or an event pattern is wrong."""
 
     category = "event"
+    exit_code = EXIT_USAGE
 
 
 class ExpectationError(WorkbenchError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,13 +12,15 @@ import msgspec
 
 from workbench.app.chat.chat import Chat
 from workbench.app.chat.turn import TurnServices
-from workbench.app.errors import StoreError, UsageError
+from workbench.app.errors import StoreError, UsageError, WorkbenchError
 from workbench.app.events.json_lines import JsonLinesLog, RotatingFile
 from workbench.app.events.log import EventLog, forget_old_events, last_seq
+from workbench.app.events.subscription import Subscription
 from workbench.app.models.models import WORKER, Models
 from workbench.app.sessions.messages import Messages
 from workbench.app.sessions.sessions import Sessions
 from workbench.app.store.store import Store
+from workbench.app.tasks import end
 from workbench.app.workers.limits import WorkerLimits
 from workbench.app.workers.process import WorkerSpec, python_argv
 from workbench.app.workers.supervisor import Supervisor
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 _MEGABYTE: Final = 1024 * 1024
 # Upkeep waits until whoever opened the workbench has had its first answers.
 _UPKEEP_DELAY: Final = 5.0
+_UPKEEP_INTERVAL: Final = 3_600.0
 
 Opener = Callable[["Workbench"], AbstractAsyncContextManager[Any]]
 
@@ -170,29 +173,48 @@ async def _open_models(workbench: Workbench) -> AsyncIterator[Models]:
 @asynccontextmanager
 async def _open_chat(workbench: Workbench) -> AsyncIterator[Chat]:
     services = TurnServices(workbench.messages, workbench.models, workbench.bus, workbench.settings)
-    yield Chat(workbench.sessions, services)
+    with workbench.bus.subscribe("core:session:deleted", name="chat") as deleted:
+        async with _beside(_forget(deleted, workbench.models), "chat-forget"):
+            yield Chat(workbench.sessions, services)
 
 
 @asynccontextmanager
-async def _open_upkeep(workbench: Workbench) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(_keep_up(workbench), name="upkeep")
+async def _open_upkeep(workbench: Workbench) -> AsyncIterator[None]:
+    async with _beside(_keep_up(workbench), "upkeep"):
+        yield
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[None]:
+    """Let something run while the block runs."""
+    task = asyncio.create_task(work, name=name)
     try:
-        yield task
+        yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await end(task)
+
+
+async def _forget(deleted: Subscription, models: Models) -> None:
+    """Let the worker drop what it has read of sessions that are deleted."""
+    async for event in deleted:
+        # A worker that is lost has forgotten everything.
+        with contextlib.suppress(WorkbenchError):
+            await models.forget(event.session_id or "")
 
 
 async def _keep_up(workbench: Workbench) -> None:
-    """Forget old events and make the daily backup, once a run."""
+    """Forget old events and make the daily backup, every hour."""
     await asyncio.sleep(_UPKEEP_DELAY)
     settings = workbench.settings.events
-    try:
-        await forget_old_events(workbench.store, keep_days=settings.keep_days, keep_rows=settings.keep_rows)
-        await workbench.store.back_up_if_due()
-    except StoreError as error:
-        await workbench.notify("warning", error.code, f"Upkeep was not done: {error.message}", error.hint)
+    while True:
+        try:
+            await forget_old_events(
+                workbench.store, keep_days=settings.keep_days, keep_rows=settings.keep_rows
+            )
+            await workbench.store.back_up_if_due()
+        except StoreError as error:
+            await workbench.notify("warning", error.code, f"Upkeep was not done: {error.message}", error.hint)
+        await asyncio.sleep(_UPKEEP_INTERVAL)
 
 
 async def _tell_of_store(workbench: Workbench) -> None:

@@ -1,4 +1,4 @@
-"""Text from models, files and other programs, made safe to show on a terminal."""
+"""Text from models, files and other programs, made safe to show on a terminal and to store."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ def one_line(text: str, width: int) -> str:
     """Return `text` on one line of at most `width` characters, safe to show; what is cut ends with `…`."""
     line = " ".join(printable(text[: 8 * width]).split())
     return line if len(line) <= width and len(text) <= 8 * width else line[: max(width - 1, 0)] + "…"
+
+
+def storable(text: str) -> str:
+    """Return `text` with question marks for lone surrogates, which come from undecodable input."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _visible(match: re.Match[str]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -30,6 +32,11 @@ class FittedPrompt(msgspec.Struct, frozen=True):
     trimmed: int
 
 
+def most_bytes(limit: int) -> int:
+    """Return how many bytes of text can at most be in a prompt of so many tokens."""
+    return limit * _BYTES_PER_TOKEN
+
+
 async def fit(
     system: PromptMessage | None,
     history: Sequence[PromptMessage],
@@ -39,7 +46,8 @@ async def fit(
     """Choose the newest messages that fit beside the system prompt.
 
     The system prompt and the newest message always stay. What is cut is cut at the beginning of a user's
-    message, so that the model never sees an answer without its question.
+    message, so that the model never sees an answer without its question. Questions that follow each other,
+    because a reply never came, become one: many chat templates refuse roles that do not alternate.
 
     Args:
         system: the system prompt.
@@ -54,23 +62,30 @@ async def fit(
         ModelError: `model.prompt_too_long` when the newest message does not fit even alone.
     """
     head = [system] if system else []
-    if len(history[-1]["content"].encode()) > limit * _BYTES_PER_TOKEN:
+    if len(history[-1]["content"].encode()) > most_bytes(limit):
         raise _too_long(f"more than {limit}", limit)
     starts = _starts(history, limit)
     low, high = 0, len(starts) - 1
     # The fewest messages cut: a later start never takes more tokens, so halving the range finds it.
     while low < high:
         middle = (low + high) // 2
-        if await count([*head, *history[starts[middle] :]]) <= limit:
+        if await count([*head, *_joined(history[starts[middle] :])]) <= limit:
             high = middle
         else:
             low = middle + 1
     start = starts[low]
-    messages = [*head, *history[start:]]
+    messages = [*head, *_joined(history[start:])]
     tokens = await count(messages)
     if tokens > limit:
         raise _too_long(str(tokens), limit)
     return FittedPrompt(messages, tokens, start)
+
+
+def _joined(messages: Sequence[PromptMessage]) -> list[PromptMessage]:
+    return [
+        {"role": role, "content": "\n\n".join(message["content"] for message in neighbours)}
+        for role, neighbours in groupby(messages, key=itemgetter("role"))
+    ]
 
 
 def _too_long(tokens: str, limit: int) -> ModelError:
@@ -85,7 +100,7 @@ def _too_long(tokens: str, limit: int) -> ModelError:
 def _starts(history: Sequence[PromptMessage], limit: int) -> list[int]:
     """Return the places at which the prompt may begin, oldest first; the newest message is always one."""
     newest = len(history) - 1
-    room = limit * _BYTES_PER_TOKEN
+    room = most_bytes(limit)
     places = [newest]
     for index in range(newest, -1, -1):
         room -= len(history[index]["content"].encode())

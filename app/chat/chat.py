@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 
 import msgspec
 
 from workbench.app.chat.parts import Part
+from workbench.app.chat.stop import Stopped, unless_stopped
 from workbench.app.chat.turn import Turn, TurnServices
 from workbench.app.config.settings import Settings
 from workbench.app.errors import SessionError, TurnError, UsageError
 from workbench.app.events.ids import new_id
 from workbench.app.sessions.session import Message
 from workbench.app.sessions.sessions import Sessions
+from workbench.app.text import storable
 
 
 class Chat:
@@ -27,7 +30,8 @@ class Chat:
     def __init__(self, sessions: Sessions, services: TurnServices) -> None:
         self._sessions = sessions
         self._services = services
-        self._running: dict[str, Turn | None] = {}
+        # What stops the turn of each session that is answering.
+        self._stops: dict[str, asyncio.Event] = {}
 
     def apply(self, settings: Settings) -> None:
         """Work with these settings from the next turn on."""
@@ -35,15 +39,14 @@ class Chat:
 
     def is_running(self, session_id: str) -> bool:
         """Tell whether a turn runs in a session."""
-        return session_id in self._running
+        return session_id in self._stops
 
     def stop(self, session_id: str) -> bool:
         """End the turn that runs in a session, keeping what has arrived; False when none runs."""
-        turn = self._running.get(session_id)
-        if turn is None:
-            return False
-        turn.stop()
-        return True
+        stop = self._stops.get(session_id)
+        if stop is not None:
+            stop.set()
+        return stop is not None
 
     async def send(self, session_id: str, text: str) -> AsyncGenerator[Part]:
         """Store a message at the end of the session's shown branch and answer it.
@@ -53,7 +56,7 @@ class Chat:
 
         Raises:
             SessionError: there is no such session.
-            TurnError: `turn.busy`.
+            TurnError: `turn.busy`, or `turn.cancelled`: it was stopped before the message was kept.
             UsageError: the text is empty.
             StoreError: the message could not be kept.
         """
@@ -99,28 +102,28 @@ class Chat:
     async def _ask(self, session_id: str, parent_id: str | None, text: str) -> AsyncGenerator[Part]:
         if not text.strip():
             raise UsageError("bad_input", "The message is empty.", "Write something.")
-        self._reserve(session_id)
-        try:
+        with self._turn_of(session_id) as stop:
             correlation_id = new_id()
-            # Lone surrogates (from undecodable input) cannot be stored or sent.
-            clean = text.encode("utf-8", "replace").decode()
-            message = await self._services.messages.add(session_id, parent_id, "user", clean, correlation_id)
-            async with aclosing(self._run(message, correlation_id, "")) as run:
+            adding = self._services.messages.add(
+                session_id, parent_id, "user", storable(text), correlation_id
+            )
+            try:
+                message = await unless_stopped(adding, stop)
+            except Stopped:
+                raise TurnError("cancelled", "The turn was stopped before the message was kept.") from None
+            async with aclosing(self._run(message, stop, correlation_id, "")) as run:
                 async for part in run:
                     yield part
-        finally:
-            self._running.pop(session_id, None)
 
     async def _answer(self, question: Message, prefix: str = "") -> AsyncGenerator[Part]:
-        self._reserve(question.session_id)
-        try:
-            async with aclosing(self._run(question, new_id(), prefix)) as run:
+        with self._turn_of(question.session_id) as stop:
+            async with aclosing(self._run(question, stop, new_id(), prefix)) as run:
                 async for part in run:
                     yield part
-        finally:
-            self._running.pop(question.session_id, None)
 
-    async def _run(self, message: Message, correlation_id: str, prefix: str) -> AsyncGenerator[Part]:
+    async def _run(
+        self, message: Message, stop: asyncio.Event, correlation_id: str, prefix: str
+    ) -> AsyncGenerator[Part]:
         event = await self._services.bus.emit(
             "core:chat:message_received",
             {"message_id": message.id, "characters": len(message.text)},
@@ -128,13 +131,20 @@ class Chat:
             session_id=message.session_id,
             correlation_id=correlation_id,
         )
-        turn = Turn(self._services, message, correlation_id, event.id, prefix)
-        self._running[message.session_id] = turn
+        turn = Turn(
+            self._services, message, stop, correlation_id=correlation_id, cause=event.id, prefix=prefix
+        )
         async with aclosing(turn.run()) as run:
             async for part in run:
                 yield part
 
-    def _reserve(self, session_id: str) -> None:
-        if session_id in self._running:
+    @contextmanager
+    def _turn_of(self, session_id: str) -> Iterator[asyncio.Event]:
+        """Keep other turns out of a session; gives what stops this one."""
+        if session_id in self._stops:
             raise TurnError("busy", "This session is still answering.", "Wait, or stop the reply first.")
-        self._running[session_id] = None
+        self._stops[session_id] = stop = asyncio.Event()
+        try:
+            yield stop
+        finally:
+            del self._stops[session_id]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from time import monotonic
 from typing import Any
 
@@ -11,17 +10,18 @@ from workbench.app.chat.parts import Usage
 from workbench.app.errors import StoreError
 from workbench.app.events.bus import EventBus
 from workbench.app.sessions.messages import Messages
-from workbench.app.sessions.session import Message, Status
+from workbench.app.sessions.session import Message
+from workbench.app.tasks import end
 
 
 class ReplyRecorder:
-    """Stores what a reply has so far, again and again, until it is finished.
+    """Stores what a reply has so far, again and again, until it is closed.
 
     Args:
         messages: where the reply is kept.
         bus: where its growth is told.
         reply: the streaming message.
-        interval: longest time in seconds between two saves while text arrives.
+        interval: seconds from one save to the next while text arrives.
         cause: id of the event that began the turn.
     """
 
@@ -81,32 +81,23 @@ class ReplyRecorder:
             tokens_per_second=self._speed(tokens, streaming),
         )
 
-    async def finish(self, status: Status, meta: dict[str, Any]) -> None:
-        """Stop saving parts and store the whole reply.
-
-        Raises:
-            StoreError: it could not be kept.
-        """
-        await self.close()
-        await self._messages.finish(self._reply.id, self.text, status, meta)
-
     async def close(self) -> None:
         """Stop saving parts."""
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await end(self._task)
 
     async def _save_regularly(self) -> None:
         while True:
             await self._grown.wait()
             self._grown.clear()
+            began = monotonic()
             try:
                 await self._messages.save_partial(self._reply.id, self.text)
             except StoreError as error:
                 self._failure = error
                 return
             await self._tell_progress()
-            await asyncio.sleep(self._interval)
+            # From one beginning to the next, so that a slow disk does not come on top.
+            await asyncio.sleep(self._interval - (monotonic() - began))
 
     async def _tell_progress(self) -> None:
         streaming = monotonic() - (self._first_text or monotonic())

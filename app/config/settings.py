@@ -67,12 +67,12 @@ class ChatSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Args:
         system_prompt: what the model is told first; empty for the model profile's own.
-        save_interval_ms: longest time in milliseconds that streamed text stays unsaved.
+        save_interval_ms: milliseconds from one save of text that streams to the next.
         reply_reserve: tokens of the context kept free for the reply when a prompt is cut to size.
     """
 
     system_prompt: str = ""
-    save_interval_ms: Annotated[int, msgspec.Meta(ge=20, le=250)] = 120
+    save_interval_ms: Annotated[int, msgspec.Meta(ge=20, le=200)] = 120
     reply_reserve: Positive = 256
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -51,14 +53,7 @@ def find_models(settings: ModelSettings, paths: Paths) -> list[ModelFile]:
         settings: names further folders.
         paths: the profile; its `models` folder is looked through too.
     """
-    found = [_describe(GUIDE_NAME, guide_model(), built_in=True)]
-    seen = {guide_model().resolve()}
-    for folder in (paths.models, *(Path(text).expanduser() for text in settings.folders)):
-        for path in _gguf_files(folder):
-            if path.resolve() not in seen:
-                seen.add(path.resolve())
-                found.append(_describe(path.stem, path))
-    return found
+    return [_guide(), *(_describe(path) for path in _files(settings, paths))]
 
 
 def resolve_model(name: str, settings: ModelSettings, paths: Paths) -> ModelFile:
@@ -74,15 +69,15 @@ def resolve_model(name: str, settings: ModelSettings, paths: Paths) -> ModelFile
     """
     wanted = name.removeprefix("llama_cpp/")
     if wanted == GUIDE_NAME:
-        return _describe(GUIDE_NAME, guide_model(), built_in=True)
-    path = Path(wanted).expanduser()
+        return _guide()
+    path = _expanded(wanted)
     if path.suffix == ".gguf" or len(path.parts) > 1:
-        if path.is_file():
-            return _describe(path.stem, path.absolute())
+        if _is_file(path):
+            return _describe(path.absolute())
         raise ModelError("not_found", f"There is no model file {wanted!r}.", "Check the path.", name=name)
-    for model in find_models(settings, paths):
-        if wanted in (model.name, model.path.name):
-            return model
+    for path in _files(settings, paths):
+        if wanted in (path.stem, path.name):
+            return _describe(path)
     raise ModelError(
         "not_found",
         f"There is no model called {wanted!r}.",
@@ -91,24 +86,70 @@ def resolve_model(name: str, settings: ModelSettings, paths: Paths) -> ModelFile
     )
 
 
+def _files(settings: ModelSettings, paths: Paths) -> Iterator[Path]:
+    """Iterate over the model files in the folders, each once, without the guide."""
+    seen = {_identity(guide_model())}
+    for folder in (paths.models, *map(_expanded, settings.folders)):
+        for path in _gguf_files(folder):
+            identity = _identity(path)
+            if identity not in seen:
+                seen.add(identity)
+                yield path
+
+
 def _gguf_files(folder: Path) -> list[Path]:
     try:
         return sorted(path for path, _ in zip(folder.rglob("*.gguf"), range(_MOST_FILES), strict=False))
-    except OSError:
+    except (OSError, ValueError):
         return []
 
 
-def _describe(name: str, path: Path, *, built_in: bool = False) -> ModelFile:
+def _expanded(text: str) -> Path:
     try:
-        size = path.stat().st_size
+        return Path(text).expanduser()
+    except RuntimeError:  # there is no such user
+        return Path(text)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, or in a folder that may not be entered
+        return False
+
+
+def _identity(path: Path) -> object:
+    """Return what is the same for all names of one file."""
+    try:
+        status = path.stat()
     except OSError:
-        size = 0
+        return path
+    return status.st_dev, status.st_ino
+
+
+def _guide() -> ModelFile:
+    return msgspec.structs.replace(_describe(guide_model()), name=GUIDE_NAME, built_in=True)
+
+
+def _describe(path: Path) -> ModelFile:
+    size = 0
     try:
-        header = read_gguf(path)
+        status = path.stat()
+        size = status.st_size
+        return _header(path, size, status.st_mtime_ns)
+    except OSError as error:
+        problem = f"It cannot be read: {error.strerror or error}."
     except WorkbenchError as error:
-        return ModelFile(name=name, path=path, size_bytes=size, built_in=built_in, problem=error.message)
+        problem = error.message
+    return ModelFile(name=path.stem, path=path, size_bytes=size, problem=problem)
+
+
+@lru_cache(_MOST_FILES)
+def _header(path: Path, size: int, _changed: int) -> ModelFile:
+    """Read a file's header, once as long as it stays the same: large ones take 50 ms."""
+    header = read_gguf(path)
     return ModelFile(
-        name=name,
+        name=path.stem,
         path=path,
         size_bytes=size,
         architecture=header.architecture,
@@ -116,5 +157,4 @@ def _describe(name: str, path: Path, *, built_in: bool = False) -> ModelFile:
         quantisation=header.quantisation,
         context=header.context_length,
         has_template=header.chat_template is not None,
-        built_in=built_in,
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
 
 from workbench.app.config.settings import Settings
-from workbench.app.errors import ModelError, WorkbenchError
+from workbench.app.errors import ModelError, WorkbenchError, WorkerError
 from workbench.app.events.bus import EventBus
 from workbench.app.models.find import ModelFile, find_models, resolve_model
 from workbench.app.models.profile import ModelProfile, Sampling, read_profile
@@ -147,12 +147,9 @@ class Models:
         """
         if self.worker.state is WorkerState.DEGRADED:
             await self.worker.restart(f"{name} was chosen")
-        async with aclosing(self.load(name)) as steps:
-            async for step in steps:
-                if isinstance(step, LoadedModel):
-                    self._name = name
-                    return step
-        raise ModelError("load_failed", f"Loading {name} ended without an answer.")
+        loaded = await last_of(self.load(name))
+        self._name = name
+        return loaded
 
     async def load(self, name: str | None = None) -> AsyncGenerator[LoadProgress | LoadedModel]:
         """Have a model ready, the chosen one when no name is given; costs little when it already is.
@@ -168,49 +165,67 @@ class Models:
             file = await self.resolve(name or self._name)
             profile = await asyncio.to_thread(read_profile, file.path)
             if self._loaded is None or self._loaded.file.path != file.path:
-                await self._tell("loading", {"name": file.name, "path": str(file.path)})
+                await self._begin_loading(file)
+            facts: Mapping[str, Any] = {}
             try:
                 async with aclosing(self._request_load(file)) as answers:
                     async for answer in answers:
-                        if "result" not in answer:
-                            yield LoadProgress(file.name, float(answer.get("progress", 0.0)))
-                        else:
-                            loaded = _loaded(file, profile, answer["result"]["model"])
-                            await self._tell_if_new(loaded)
-                            self._loaded = loaded
-                            yield loaded
-            except WorkbenchError as error:
-                self._loaded = None
-                facts = {"name": file.name, "code": error.code, "message": error.message}
-                await self._tell("failed", facts)
+                        if "result" in answer:
+                            facts = answer["result"]["model"]
+                            continue
+                        if self._loaded is not None:  # it was lost, or the settings are others now
+                            await self._begin_loading(file)
+                        yield LoadProgress(file.name, float(answer.get("progress", 0.0)))
+            except BaseException as error:
+                await self._tell_if_lost(file, error)
                 raise
+            loaded = _loaded(file, profile, facts)
+            await self._tell_if_new(loaded)
+            self._loaded = loaded
+            yield loaded
 
-    async def count(self, messages: Sequence[Mapping[str, str]], prefix: str = "") -> int:
-        """Return how many tokens a prompt takes, exactly, in the loaded model.
+    async def count(
+        self, messages: Sequence[Mapping[str, str]], prefix: str = "", *, model: LoadedModel | None = None
+    ) -> int:
+        """Return how many tokens a prompt takes, exactly.
+
+        Args:
+            messages: role and content of each message.
+            prefix: text that the reply begins with.
+            model: the model that must do it; the one that is loaded if None.
 
         Raises:
-            ModelError, WorkerError: it could not be counted.
+            ModelError: it could not be counted; `model.not_loaded` when another model is loaded by now.
+            WorkerError: the worker failed.
         """
-        answer = await self.worker.request(
-            "count", {"messages": list(messages), "prefix": prefix}, timeout=_COUNT_SECONDS
-        )
-        return int(answer["tokens"])
+        params = {"messages": list(messages), "prefix": prefix, "model": _path(model)}
+        return int((await self.worker.request("count", params, timeout=_COUNT_SECONDS))["tokens"])
 
     async def generate(
-        self, generation: Generation, *, session_id: str | None = None, correlation_id: str | None = None
+        self,
+        generation: Generation,
+        *,
+        model: LoadedModel | None = None,
+        session_id: str | None = None,
+        correlation_id: str | None = None,
     ) -> AsyncGenerator[GeneratedText | GenerationEnd]:
-        """Let the loaded model write; closing the iterator stops it.
+        """Let a model write; closing the iterator stops it.
+
+        Args:
+            generation: what to write.
+            model: the model that must do it; the one that is loaded if None.
+            session_id: for the events about it.
+            correlation_id: for the events about it.
 
         Yields:
             `GeneratedText` as it comes, then one `GenerationEnd`.
 
         Raises:
-            ModelError: the request cannot be done.
+            ModelError: the request cannot be done; `model.not_loaded` when another model is loaded by now.
             WorkerError: the worker failed; what was yielded before stays valid.
         """
-        answers = self.worker.stream(
-            "generate", _params(generation), session_id=session_id, correlation_id=correlation_id
-        )
+        params = {**_params(generation), "model": _path(model)}
+        answers = self.worker.stream("generate", params, session_id=session_id, correlation_id=correlation_id)
         async with aclosing(answers):
             async for answer in answers:
                 if "result" in answer:
@@ -235,8 +250,21 @@ class Models:
                 "batch": options.batch,
                 "template": options.template or None,
             },
-            timeout_first=options.load_timeout,
+            timeout=options.load_timeout,
         )
+
+    async def _begin_loading(self, file: ModelFile) -> None:
+        self._loaded = None
+        await self._tell("loading", {"name": file.name, "path": str(file.path)})
+
+    async def _tell_if_lost(self, file: ModelFile, error: BaseException) -> None:
+        """Say that a model was not loaded, unless one that is loaded was only asked for again."""
+        if isinstance(error, WorkbenchError):
+            self._loaded = None
+        else:
+            error = WorkerError("cancelled", "Loading the model was cancelled.")
+        if self._loaded is None:
+            await self._tell("failed", {"name": file.name, "code": error.code, "message": error.message})
 
     async def _tell_if_new(self, loaded: LoadedModel) -> None:
         """Say that a model was loaded; the worker answers a repeated request with the same figures."""
@@ -260,18 +288,23 @@ def _loaded(file: ModelFile, profile: ModelProfile, facts: Mapping[str, Any]) ->
     )
 
 
+def _path(model: LoadedModel | None) -> str | None:
+    return str(model.file.path) if model is not None else None
+
+
 def _params(generation: Generation) -> dict[str, Any]:
     params = msgspec.to_builtins(generation)
     return {name: value for name, value in params.items() if value not in (None, "", [], ())}
 
 
-async def last_of(steps: AsyncIterator[LoadProgress | LoadedModel]) -> LoadedModel:
+async def last_of(steps: AsyncGenerator[LoadProgress | LoadedModel]) -> LoadedModel:
     """Run a load to its end without looking at its progress and return the model.
 
     Raises:
         ModelError, WorkerError: see `Models.load`.
     """
-    async for step in steps:
-        if isinstance(step, LoadedModel):
-            return step
+    async with aclosing(steps):
+        async for step in steps:
+            if isinstance(step, LoadedModel):
+                return step
     raise ModelError("load_failed", "Loading ended without an answer.")

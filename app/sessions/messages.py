@@ -22,14 +22,20 @@ _COLUMNS: Final = (
 _SELECT: Final = f"SELECT {_COLUMNS} FROM messages"  # noqa: S608
 _INSERT: Final = f"INSERT INTO messages ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _PATH: Final = (
-    "WITH RECURSIVE path (depth, message, parent) AS ("
+    "WITH RECURSIVE path (depth, message, parent) AS ("  # noqa: S608
     " SELECT 0, id, parent_id FROM messages WHERE id = ?"
     " UNION ALL SELECT depth + 1, m.id, m.parent_id FROM messages AS m JOIN path ON m.id = path.parent"
     " WHERE depth + 1 < ?)"
     f" SELECT {_COLUMNS} FROM path JOIN messages ON id = message ORDER BY depth DESC"
-)  # noqa: S608
+)
+_DEPTH: Final = (
+    "WITH RECURSIVE path (parent) AS (SELECT parent_id FROM messages WHERE id = ?"
+    " UNION ALL SELECT m.parent_id FROM messages AS m JOIN path ON m.id = path.parent)"
+    " SELECT count(*) FROM path"
+)
 _FINISH: Final = (
     "UPDATE messages SET text = ?, status = ?, finished = ?, meta = ? WHERE id = ? AND status = 'streaming'"
+    " RETURNING 1"
 )
 _TOUCH: Final = "UPDATE sessions SET updated = ? WHERE id = (SELECT session_id FROM messages WHERE id = ?)"
 _EVERYTHING: Final = 1_000_000
@@ -79,7 +85,14 @@ class Messages:
         return message
 
     async def begin_reply(
-        self, session_id: str, parent_id: str, *, model: str, correlation_id: str, text: str = ""
+        self,
+        session_id: str,
+        parent_id: str,
+        *,
+        model: str,
+        correlation_id: str,
+        text: str = "",
+        message_id: str | None = None,
     ) -> Message:
         """Add a reply that is about to stream, make it the session's head and return it.
 
@@ -89,12 +102,13 @@ class Messages:
             model: name of the model that writes it.
             correlation_id: the turn.
             text: what it begins with, when an interrupted reply is continued.
+            message_id: its id, for a caller that must know it even when this is cancelled; a new one if None.
 
         Raises:
             StoreError: it was not kept.
         """
         reply = Message(
-            id=new_id(),
+            id=message_id or new_id(),
             session_id=session_id,
             parent_id=parent_id,
             role="assistant",
@@ -119,8 +133,8 @@ class Messages:
             "UPDATE messages SET text = ? WHERE id = ? AND status = 'streaming'", (text, message_id)
         )
 
-    async def finish(self, message_id: str, text: str, status: Status, meta: dict[str, Any]) -> None:
-        """End a streaming reply.
+    async def finish(self, message_id: str, text: str, status: Status, meta: dict[str, Any]) -> bool:
+        """End a streaming reply; False when there is none of that id, as after its session was deleted.
 
         Args:
             message_id: the reply.
@@ -133,7 +147,7 @@ class Messages:
         """
         now = microseconds(datetime.now(UTC))
         values = (text, status, now, msgspec.json.encode(meta).decode(), message_id)
-        await self._store.write_all([(_FINISH, values), (_TOUCH, (now, message_id))])
+        return bool(await self._store.write_all([(_TOUCH, (now, message_id)), (_FINISH, values)]))
 
     async def get(self, message_id: str) -> Message:
         """Return a message.
@@ -151,6 +165,12 @@ class Messages:
         if head_id is None:
             return []
         return [_message(row) for row in await self._store.read(_PATH, (head_id, limit))]
+
+    async def depth(self, head_id: str | None) -> int:
+        """Return how many messages the branch that ends with `head_id` has."""
+        if head_id is None:
+            return 0
+        return int((await self._store.read(_DEPTH, (head_id,)))[0][0])
 
     async def siblings(self, message: Message) -> list[Message]:
         """Return the versions that stand at a message's place, itself too, oldest first."""

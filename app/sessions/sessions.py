@@ -11,8 +11,10 @@ from workbench.app.events.ids import new_id
 from workbench.app.events.log import from_microseconds, microseconds
 from workbench.app.sessions.session import Session
 from workbench.app.store.store import Store
+from workbench.app.text import storable
 
 TITLE_LENGTH: Final = 60
+_TITLE_SOURCE: Final = 1_000  # characters that are looked at for a title
 UNTITLED: Final = "New session"
 _SELECT: Final = (
     "SELECT id, title, created, updated, head_id, model, draft,"
@@ -55,6 +57,7 @@ class Sessions:
         Raises:
             SessionError: `session.not_found` or `session.ambiguous`.
         """
+        session_id = storable(session_id)
         rows = await self._store.read(_SELECT + " WHERE id = ?", (session_id,))
         if not rows and len(session_id) >= 4:
             rows = await self._store.read(
@@ -102,7 +105,7 @@ class Sessions:
 
     async def set_draft(self, session_id: str, draft: str) -> None:
         """Keep the text that is being written, so that it is there again after a restart."""
-        await self._store.write("UPDATE sessions SET draft = ? WHERE id = ?", (draft, session_id))
+        await self._store.write("UPDATE sessions SET draft = ? WHERE id = ?", (storable(draft), session_id))
 
     async def delete(self, session_id: str) -> Session:
         """Delete a session with its messages and return what it was.
@@ -111,7 +114,10 @@ class Sessions:
             SessionError: `session.not_found` or `session.ambiguous`.
         """
         session = await self.get(session_id)
-        await self._store.write("DELETE FROM sessions WHERE id = ?", (session.id,))
+        # Untied first: SQLite follows a chain of parents to its end, and refuses long ones.
+        untie = "UPDATE messages SET parent_id = NULL WHERE session_id = ?"
+        delete = "DELETE FROM sessions WHERE id = ?"
+        await self._store.write_all([(untie, (session.id,)), (delete, (session.id,))])
         await self._bus.emit(
             "core:session:deleted", {"title": session.title}, source="sessions", session_id=session.id
         )
@@ -125,7 +131,8 @@ class Sessions:
 
 def make_title(text: str) -> str:
     """Return the first line of `text`, cut at a word to `TITLE_LENGTH` characters."""
-    line = next((part for part in (" ".join(line.split()) for line in text.splitlines()) if part), "")
+    lines = storable(text.lstrip()[:_TITLE_SOURCE]).splitlines()
+    line = " ".join(lines[0].split()) if lines else ""
     if not line:
         return UNTITLED
     if len(line) <= TITLE_LENGTH:

@@ -18,6 +18,7 @@ from workbench.app.store.lock import ProfileLock
 from workbench.app.store.migrate import newest_version
 from workbench.app.store.prepare import OpenReport, lock_and_prepare
 from workbench.app.store.writer import Row, Statement, Writer
+from workbench.app.tasks import to_the_end
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -203,7 +204,7 @@ class Store:
         """
         if self._closing is None:
             self._closing = asyncio.create_task(self._close(), name="store-close")
-        await _to_the_end(self._closing)
+        await to_the_end(self._closing)
 
     async def _close(self) -> None:
         clean = False
@@ -239,16 +240,4 @@ class Store:
 
 async def _in_thread(function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
     """Run blocking work in a thread; a cancelled caller waits for its end, as it cannot be stopped."""
-    return await _to_the_end(asyncio.create_task(asyncio.to_thread(function, *args, **kwargs)))
-
-
-async def _to_the_end(task: asyncio.Task[_R]) -> _R:
-    """Wait for a task; when the caller is cancelled, wait on and raise that only then."""
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled():
-            # Looked at, as nobody else will.
-            task.exception()
-        raise
+    return await to_the_end(asyncio.create_task(asyncio.to_thread(function, *args, **kwargs)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from typing import Any
 
@@ -38,7 +39,7 @@ def crashed(name: str, exit_status: int | None, log: list[str]) -> WorkerError:
 
 def too_large(name: str, rss_bytes: int, limit_mb: int) -> WorkerError:
     """The program was killed because its resident memory was above the limit."""
-    used = round(rss_bytes / 2**20)
+    used = math.ceil(rss_bytes / 2**20)  # never as much as a limit that it is above
     return WorkerError(
         "crashed",
         f"The worker {name!r} was stopped: it used {used} MiB of memory, above its limit of {limit_mb} MiB.",

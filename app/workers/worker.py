@@ -160,8 +160,9 @@ class Worker:
                 stopped or restarted), unknown_method, wire.
             WorkbenchError: whatever the program answered with.
         """
+        began = asyncio.get_running_loop().time()
         async with self._call(method, session_id, correlation_id) as call:
-            async with self._deadline(timeout, method):
+            async with self._deadline(timeout, method, began):
                 await self._send(call, params)
                 while await call.next_part() is not None:
                     pass
@@ -172,7 +173,7 @@ class Worker:
         method: str,
         params: dict[str, Any],
         *,
-        timeout_first: float | None = None,
+        timeout: float | None = None,
         session_id: str | None = None,
         correlation_id: str | None = None,
     ) -> AsyncGenerator[dict[str, Any], None]:
@@ -185,20 +186,23 @@ class Worker:
         Args:
             method: what the program should do.
             params: JSON-able parameters.
-            timeout_first: seconds until the first part, a start included; None waits.
+            timeout: seconds for all of it, as for `request`; None waits.
             session_id: for the events about this request.
             correlation_id: for the events about this request.
 
         Raises:
             WorkbenchError: as `request`; parts that came before a failure are yielded first.
         """
+        began = asyncio.get_running_loop().time()
         async with self._call(method, session_id, correlation_id) as call:
-            async with self._deadline(timeout_first, method):
+            async with self._deadline(timeout, method, began):
                 await self._send(call, params)
                 part = await call.next_part()
             while part is not None:
                 yield part
-                part = await call.next_part()
+                # Not around the `yield`: the next part may be asked for by another task.
+                async with self._deadline(timeout, method, began):
+                    part = await call.next_part()
             yield {"result": call.result or {}}
 
     @asynccontextmanager
@@ -243,9 +247,9 @@ class Worker:
             )
 
     @asynccontextmanager
-    async def _deadline(self, seconds: float | None, method: str) -> AsyncIterator[None]:
+    async def _deadline(self, seconds: float | None, method: str, began: float) -> AsyncIterator[None]:
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout_at(None if seconds is None else began + seconds):
                 yield
         except TimeoutError:
             raise WorkerError(

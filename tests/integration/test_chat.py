@@ -14,13 +14,13 @@ from workbench.app.chat.parts import (
     PromptBuilt,
     ReplyFailed,
     ReplyFinished,
-    ReplyStarted,
     TextDelta,
     TurnStarted,
 )
 from workbench.app.errors import SessionError, TurnError, UsageError, WorkbenchError
 from workbench.app.events.log import EventQuery, find_events
 from workbench.app.workbench import Workbench
+from workbench.tests.integration.chat.kit import add_chain, parts_of, text_of
 
 # At a high temperature the guide rambles until its context is full: a long reply to interrupt.
 RAMBLING = {"sampling.temperature": "5", "sampling.min_p": "0", "sampling.top_p": "1", "sampling.top_k": "0"}
@@ -36,14 +36,6 @@ async def workbench(tmp_path: Path) -> AsyncIterator[Workbench]:
 async def rambling(tmp_path: Path) -> AsyncIterator[Workbench]:
     async with Workbench.open(tmp_path, environ={}, overrides=RAMBLING) as opened:
         yield opened
-
-
-async def parts_of(turn: AsyncIterator[Part]) -> list[Part]:
-    return [part async for part in turn]
-
-
-def text_of(parts: list[Part]) -> str:
-    return "".join(part.text for part in parts if isinstance(part, ReplyStarted | TextDelta))
 
 
 async def test_a_question_is_answered_stored_and_told(workbench: Workbench) -> None:
@@ -180,10 +172,7 @@ async def test_a_killed_worker_costs_only_the_unfinished_words(rambling: Workben
 
 async def test_a_long_conversation_is_trimmed_and_says_so(workbench: Workbench) -> None:
     session = await workbench.sessions.create()
-    parent: str | None = None
-    for number in range(40):
-        parent = (await workbench.messages.add(session.id, parent, "user", f"{number} " + "word " * 60)).id
-        parent = (await workbench.messages.add(session.id, parent, "assistant", "fine " * 20)).id
+    await add_chain(workbench.store, session.id, 80, "word " * 60)
     parts = await parts_of(workbench.chat.send(session.id, "what is a plugin?"))
     built = next(part for part in parts if isinstance(part, PromptBuilt))
     assert built.trimmed_messages > 0

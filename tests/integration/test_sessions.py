@@ -1,23 +1,18 @@
 """Sessions and the message tree on a real database."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from workbench.app.errors import SessionError
 from workbench.app.events.bus import EventBus
-from workbench.app.paths import paths_for
 from workbench.app.sessions.messages import Messages
 from workbench.app.sessions.sessions import UNTITLED, Sessions, make_title
 from workbench.app.store.store import Store
+from workbench.tests.integration.chat.kit import add_chain
 
 
 @pytest.fixture
-async def kept(tmp_path: Path) -> AsyncIterator[tuple[Sessions, Messages]]:
-    store = await Store.open(paths_for(tmp_path))
-    yield Sessions(store, EventBus(strict=True)), Messages(store)
-    await store.close()
+def kept(store: Store, bus: EventBus) -> tuple[Sessions, Messages]:
+    return Sessions(store, bus), Messages(store)
 
 
 Kept = tuple[Sessions, Messages]
@@ -68,6 +63,28 @@ async def test_deleting_takes_the_messages_along(kept: Kept) -> None:
         with pytest.raises(SessionError):
             await messages.get(gone.id)
     assert await sessions.count() == 0
+
+
+async def test_a_very_long_conversation_can_be_deleted(kept: Kept, store: Store) -> None:
+    sessions, messages = kept
+    session = await sessions.create()
+    head = await add_chain(store, session.id, 5_000)
+    assert await messages.depth(head) == 5_000
+    assert await messages.depth(None) == 0
+    await sessions.delete(session.id)
+    assert await messages.path(head) == []
+    assert await sessions.count() == 0
+
+
+async def test_undecodable_text_is_kept_as_far_as_it_can_be(kept: Kept) -> None:
+    sessions, _ = kept
+    made = await sessions.create("caf\udce9")
+    assert made.title == "caf?"
+    await sessions.set_draft(made.id, "\udce9!")
+    assert (await sessions.get(made.id)).draft == "?!"
+    with pytest.raises(SessionError) as missing:
+        await sessions.get("\udce9\udce9\udce9\udce9")
+    assert missing.value.code == "session.not_found"
 
 
 async def test_branches_keep_everything_and_the_head_chooses(kept: Kept) -> None:
@@ -122,6 +139,7 @@ async def test_unfinished_replies_are_marked_once(kept: Kept) -> None:
         ("short", "short"),
         ("word " * 40, "word word word word word word word word word word word…"),
         ("x" * 200, "x" * 59 + "…"),
+        ("\n" * 50_000 + "late" + "\nx" * 50_000, "late"),
         ("[bold]not markup[/bold]", "[bold]not markup[/bold]"),
     ],
 )

@@ -37,6 +37,16 @@ async def test_oldest_turns_go_first_and_the_system_prompt_stays() -> None:
     assert prompt.trimmed == 2
 
 
+async def test_questions_without_a_reply_between_them_become_one() -> None:
+    said = [("user", "one"), ("assistant", "two"), ("user", "three"), ("user", "four")]
+    history = [{"role": role, "content": text} for role, text in said]
+    prompt = await fit(SYSTEM, history, 100, count_words)
+    assert [message["role"] for message in prompt.messages] == ["system", "user", "assistant", "user"]
+    assert prompt.messages[-1]["content"] == "three\n\nfour"
+    short = await fit(SYSTEM, history, 6, count_words)
+    assert (short.messages, short.trimmed) == ([SYSTEM, {"role": "user", "content": "three\n\nfour"}], 2)
+
+
 async def test_a_newest_message_that_does_not_fit_is_an_error_with_both_numbers() -> None:
     with pytest.raises(ModelError) as caught:
         await fit(SYSTEM, conversation([50]), 20, count_words)

@@ -120,7 +120,7 @@ def test_text_is_read_as_the_settings_type_asks(key: str, text: str, value: obje
         ("schema = 'x'\n", 1, "schema takes a whole number from 1."),
         ("schema = true\n", 1, "schema takes a whole number from 1."),
         ("\n\nschema = 0\n", 3, "schema takes a whole number from 1."),
-        ('[chat]\nsystem_prompt = """\nslots = 1\n[model]\n"""\nsave_interval_ms = 1\n', 6, "from 20 to 250"),
+        ('[chat]\nsystem_prompt = """\nslots = 1\n[model]\n"""\nsave_interval_ms = 1\n', 6, "from 20 to 200"),
     ],
 )
 def test_a_bad_value_names_its_line_and_what_the_setting_takes(

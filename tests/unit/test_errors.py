@@ -52,12 +52,13 @@ def test_the_text_is_what_happened_and_what_to_do() -> None:
 @pytest.mark.parametrize(
     ("code", "exit_code"),
     [
-        ("turn.failed", 1),
+        ("turn.busy", 1),
         ("expect.not_met", 1),
         ("usage.bad_option", 2),
         ("settings.unknown_key", 2),
         ("command.unknown", 2),
         ("session.not_found", 2),
+        ("event.bad_pattern", 2),
         ("model.not_found", 3),
         ("worker.crashed", 3),
         ("store.busy", 4),

@@ -1,8 +1,8 @@
 """The engine: what the `llm` worker can do, as plain blocking calls, without the wire.
 
 Threads: `load`, `unload`, `generate` and `forget` belong to one thread, the decode thread, one call at a
-time. `count`, `render`, `info` and `conversations` may be called from any thread, also while a reply is
-written.
+time. `count`, `render`, `loaded_as`, `info` and `conversations` may be called from any thread, also while a
+reply is written.
 """
 
 from __future__ import annotations
@@ -63,13 +63,19 @@ class Engine:
             ModelError: see `model.load`.
             WorkerError: `worker.cancelled`.
         """
-        key = (options, _stamp(options.path))
-        if self._loaded is not None and key == self._key:
-            return self._loaded.info
+        info = self.loaded_as(options)
+        if info is not None:
+            return info
         self.unload()
+        key = (options, _stamp(options.path))
         self._loaded = load(options, log=self._log, cancelled=cancelled, progress=progress)
         self._key = key
         return self._loaded.info
+
+    def loaded_as(self, options: LoadOptions) -> ModelInfo | None:
+        """Return what is loaded if it is the same file with the same options, else None; from any thread."""
+        loaded, key = self._loaded, self._key
+        return loaded.info if loaded and key == (options, _stamp(options.path)) else None
 
     def unload(self) -> None:
         """Free the model, if one is loaded."""
@@ -91,7 +97,7 @@ class Engine:
                 `model.prompt_too_long`.
             WorkerError: `worker.failed` when the library fails.
         """
-        return generate(self._require(), request, cancelled=cancelled, emit=emit)
+        return generate(self._require(request.model), request, cancelled=cancelled, emit=emit)
 
     def count(self, request: Count) -> int:
         """Return the number of tokens of a prompt, exactly as `generate` would read it, or of a text.
@@ -102,7 +108,7 @@ class Engine:
         if (request.messages is None) == (request.text is None):
             raise ModelError("bad_request", "Either `messages` or `text` can be counted.", field="messages")
         with self._in_use:
-            loaded = self._require()
+            loaded = self._require(request.model)
             if request.messages is None:
                 return len(loaded.vocabulary.tokenize(request.text or "", special=False))
             return len(loaded.prompts.tokens(request.messages, request.tools, request.prefix))
@@ -121,9 +127,11 @@ class Engine:
         if self._loaded is not None:
             self._loaded.conversations.forget(conversation)
 
-    def _require(self) -> LoadedModel:
+    def _require(self, path: str | None = None) -> LoadedModel:
         if self._loaded is None:
-            raise ModelError("not_loaded", "No model is loaded.", "Load a model first.")
+            raise ModelError("not_loaded", "No model is loaded.", "Load one, or ask again.")
+        if path is not None and path != self._loaded.info.path:
+            raise ModelError("not_loaded", f"The model {path} is not loaded.", "Load it, or ask again.")
         return self._loaded
 
 

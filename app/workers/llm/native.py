@@ -30,7 +30,6 @@ Memory = NewType("Memory", int)
 """Address of a context's attention cache; lives as long as the context."""
 
 DECODED: Final = 0
-NO_ROOM: Final = 1
 ABORTED: Final = 2
 
 _CONTROL: Final[int] = _c.LLAMA_TOKEN_ATTR_CONTROL | _c.LLAMA_TOKEN_ATTR_UNKNOWN
@@ -92,11 +91,6 @@ def can_generate(model: Model) -> bool:
         and not _c.llama_model_has_encoder(model)
         and not _c.llama_model_is_diffusion(model)
     )
-
-
-def trained_context(model: Model) -> int:
-    """The tokens of context that the model was trained for."""
-    return int(_c.llama_model_n_ctx_train(model))
 
 
 # Contexts

@@ -20,6 +20,7 @@ from workbench.app.workers.program import Handler, Request
 
 if TYPE_CHECKING:
     from workbench.app.workers.llm.engine import Engine
+    from workbench.app.workers.llm.model import ModelInfo
 
 CANCEL_CHECK_S: Final = 0.05
 """How often a request that waits for its turn looks whether it was cancelled."""
@@ -55,18 +56,20 @@ class LlmProgram:
     async def _load(self, request: Request) -> dict[str, Any]:
         options = read_request(request.params, LoadOptions)
 
-        def work() -> dict[str, Any]:
-            info = self._started().load(
+        def work() -> ModelInfo:
+            return self._started().load(
                 options,
                 cancelled=request.cancelled,
                 progress=lambda share: request.send_part({"progress": share}),
             )
-            return {"model": msgspec.to_builtins(info)}
 
-        result = await self._in_turn(request, work)
-        if result is None:
+        engine = self._engine
+        # What is loaded already need not wait until another conversation's reply is written.
+        info = await self._beside(request, lambda: engine.loaded_as(options)) if engine else None
+        info = info or await self._in_turn(request, work)
+        if info is None:
             raise WorkerError("cancelled", "Loading the model was cancelled.")
-        return result
+        return {"model": msgspec.to_builtins(info)}
 
     async def _generate(self, request: Request) -> dict[str, Any]:
         wanted = read_request(request.params, Generate)

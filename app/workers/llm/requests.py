@@ -74,6 +74,7 @@ class Generate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         schema: JSON schema that the reply must follow.
         grammar: GBNF that the reply must follow.
         prefix: text that the reply already begins with; only what follows is answered.
+        model: path, as it was loaded, of the model that must do it; the one that is loaded if None.
     """
 
     conversation: Name
@@ -85,15 +86,17 @@ class Generate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     schema: dict[str, Any] | None = None
     grammar: str | None = None
     prefix: str = ""
+    model: str | None = None
 
 
 class Count(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A prompt or a text to measure: `messages` (with `tools` and `prefix`) or `text`."""
+    """A prompt or a text to measure: `messages` (with `tools` and `prefix`) or `text`; `model` as above."""
 
     messages: Annotated[list[dict[str, Any]], msgspec.Meta(min_length=1)] | None = None
     tools: list[dict[str, Any]] | None = None
     text: str | None = None
     prefix: str = ""
+    model: str | None = None
 
 
 class Render(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

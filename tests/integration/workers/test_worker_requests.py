@@ -138,14 +138,18 @@ async def test_a_request_that_takes_too_long_is_cancelled_and_the_worker_stays(
     assert worker.restarts == 0
 
 
-async def test_the_first_part_can_be_waited_for_with_a_limit(worker: Worker) -> None:
+@pytest.mark.parametrize("pause", [60, 0.001])
+async def test_a_stream_can_be_given_a_time_before_and_between_its_parts(
+    worker: Worker, pause: float
+) -> None:
     await worker.start()
     with pytest.raises(WorkerError) as caught:
-        async for _ in worker.stream("count", {"n": 3, "pause": 60}, timeout_first=0.1):
+        async for _ in worker.stream("count", {"n": 1_000_000_000, "pause": pause}, timeout=0.1):
             pass
     assert caught.value.code == "worker.timeout"
-    slow = [part async for part in worker.stream("count", {"n": 3, "pause": 0.2}, timeout_first=30)]
-    assert len(slow) == 4
+    in_time = [part async for part in worker.stream("count", {"n": 3, "pause": 0.01}, timeout=30)]
+    assert len(in_time) == 4
+    assert worker.restarts == 0
 
 
 async def test_a_slow_reader_stops_its_own_stream_and_nothing_else(worker: Worker) -> None:
