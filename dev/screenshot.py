@@ -1,6 +1,6 @@
 """Makes the picture in the README: the program itself, with the built-in guide, drawn to an SVG file.
 
-    python dev/screenshot.py [FILE]
+python dev/screenshot.py [FILE]
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ async def main(target: Path) -> None:
                 while conversation.running or len(conversation._shown) < 2 * number:
                     await pilot.pause(0.05)
             await pilot.pause(0.5)
-            target.write_text(app.export_screenshot(title="workbench"), encoding="utf-8")
+            picture = app.export_screenshot(title="workbench")
+            await asyncio.to_thread(target.write_text, picture, encoding="utf-8")
             app.leave()
 
 
