@@ -55,7 +55,8 @@ def paths_for(data_dir: Path | None = None, environ: Mapping[str, str] | None = 
         environ: the environment variables; the process's own when left out.
 
     Raises:
-        UsageError: `usage.bad_option`, the folder begins with `~` and a user who does not exist.
+        UsageError: `usage.bad_option`, the folder begins with `~` and a user who does not exist, or is
+            relative to a current folder that was deleted.
     """
     variables = os.environ if environ is None else environ
     if data_dir is None and variables.get(DATA_DIR_VARIABLE):
@@ -69,6 +70,12 @@ def paths_for(data_dir: Path | None = None, environ: Mapping[str, str] | None = 
     except RuntimeError as error:
         raise UsageError(
             "bad_option", f"The data folder {data_dir} has no such home folder.", "Write its whole path."
+        ) from error
+    except OSError as error:
+        raise UsageError(
+            "bad_option",
+            f"Where the data folder {data_dir} lies cannot be told: {error.strerror or error}.",
+            "Write its whole path.",
         ) from error
     return _layout(folder, folder)
 

@@ -111,32 +111,17 @@ class Chat:
                 message = await unless_stopped(adding, stop)
             except Stopped:
                 raise TurnError("cancelled", "The turn was stopped before the message was kept.") from None
-            async with aclosing(self._run(message, stop, correlation_id, "")) as run:
+            turn = Turn(self._services, message, stop, correlation_id)
+            async with aclosing(turn.run()) as run:
                 async for part in run:
                     yield part
 
     async def _answer(self, question: Message, prefix: str = "") -> AsyncGenerator[Part]:
         with self._turn_of(question.session_id) as stop:
-            async with aclosing(self._run(question, stop, new_id(), prefix)) as run:
+            turn = Turn(self._services, question, stop, new_id(), prefix)
+            async with aclosing(turn.run()) as run:
                 async for part in run:
                     yield part
-
-    async def _run(
-        self, message: Message, stop: asyncio.Event, correlation_id: str, prefix: str
-    ) -> AsyncGenerator[Part]:
-        event = await self._services.bus.emit(
-            "core:chat:message_received",
-            {"message_id": message.id, "characters": len(message.text)},
-            source="chat",
-            session_id=message.session_id,
-            correlation_id=correlation_id,
-        )
-        turn = Turn(
-            self._services, message, stop, correlation_id=correlation_id, cause=event.id, prefix=prefix
-        )
-        async with aclosing(turn.run()) as run:
-            async for part in run:
-                yield part
 
     @contextmanager
     def _turn_of(self, session_id: str) -> Iterator[asyncio.Event]:

@@ -26,7 +26,7 @@ class ReplyRecorder:
     """
 
     def __init__(
-        self, messages: Messages, bus: EventBus, reply: Message, interval: float, cause: str
+        self, messages: Messages, bus: EventBus, reply: Message, interval: float, cause: str | None
     ) -> None:
         self._messages = messages
         self._bus = bus

@@ -18,6 +18,7 @@ from workbench.app.chat.stop import Stopped, until_stopped
 from workbench.app.config.settings import Settings
 from workbench.app.errors import SessionError, TurnError, WorkbenchError
 from workbench.app.events.bus import EventBus
+from workbench.app.events.event import Event
 from workbench.app.events.ids import new_id
 from workbench.app.models.models import GeneratedText, Generation, LoadedModel, LoadProgress, Models
 from workbench.app.models.profile import choose_sampling
@@ -48,7 +49,6 @@ class Turn:
         message: the stored user message.
         stop: ends the turn soon once it is set; what has arrived is kept.
         correlation_id: the turn's id.
-        cause: id of the event that began it.
         prefix: text that the reply begins with, when one is continued.
     """
 
@@ -57,17 +57,15 @@ class Turn:
         services: TurnServices,
         message: Message,
         stop: asyncio.Event,
-        *,
         correlation_id: str,
-        cause: str,
         prefix: str = "",
     ) -> None:
         self._services = services
         self._message = message
         self._stop = stop
         self._correlation_id = correlation_id
-        self._cause = cause
         self._prefix = prefix
+        self._cause: str | None = None
         self._reply_id: str | None = None
         self._recorder: ReplyRecorder | None = None
         self._told: dict[str, Any] = {}
@@ -78,8 +76,11 @@ class Turn:
 
         Closing the iterator, or cancelling whoever iterates, stops the turn and keeps what has arrived.
         """
+        message = self._message
         try:
-            yield parts.TurnStarted(self._message.session_id, self._message.id, self._correlation_id)
+            began = await self._tell("message_received", message_id=message.id, characters=len(message.text))
+            self._cause = began.id
+            yield parts.TurnStarted(message.session_id, message.id, self._correlation_id)
             async with aclosing(until_stopped(self._steps(), self._stop)) as steps:
                 async for part in steps:
                     yield part
@@ -243,8 +244,8 @@ class Turn:
     def _text(self) -> str:
         return self._recorder.text if self._recorder is not None else self._prefix
 
-    async def _tell(self, what: str, **facts: Any) -> None:
-        await self._services.bus.emit(
+    async def _tell(self, what: str, **facts: Any) -> Event:
+        return await self._services.bus.emit(
             f"core:chat:{what}",
             facts,
             source="chat",

@@ -35,6 +35,16 @@ def test_an_empty_variable_counts_as_unset() -> None:
     assert paths.data_dir.is_absolute() and paths.config_file.is_absolute()
 
 
+def test_a_relative_folder_needs_a_current_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert paths_for(Path("p"), {}).data_dir == tmp_path / "p"
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(UsageError, match="cannot be told"):
+        paths_for(Path("p"), {})
+
+
 def test_the_process_environment_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(DATA_DIR_VARIABLE, str(tmp_path))
     assert paths_for().data_dir == tmp_path
