@@ -6,7 +6,6 @@ from pathlib import Path
 
 from workbench.app.paths import Paths
 from workbench.benchmarks.random_model import write_random_model
-from workbench.screens.help import Help
 from workbench.screens.picker import Picker
 from workbench.tests.tui.shell import Shell, Start
 from workbench.widgets.completion_menu import CompletionMenu
@@ -185,13 +184,13 @@ async def test_a_path_can_be_typed_and_a_wrong_one_is_said(start: Start, tmp_pat
 async def test_help_lists_the_keys_of_the_focused_pane(start: Start) -> None:
     async with start(size=(120, 40)) as shell:
         await shell.pilot.press("f1")
-        assert isinstance(shell.app.screen, Help)
         text = shell.text()
+        assert "Keys" in text
         assert "Composer" in text
         assert "New line" in text
         assert "ctrl+q" in text
         await shell.pilot.press("f1")
-        assert shell.app.screen is shell.main
+        assert "Keys" not in shell.text()
         await shell.pilot.press("ctrl+s", "f1")
         assert "Rename" in shell.text()
         assert "Composer" not in shell.text()

@@ -123,10 +123,9 @@ async def test_the_cursor_goes_around_the_ends_and_by_pages() -> None:
         await pilot.press("home")
         assert rows.cursor == 0
         rows.show([Row(str(number), f"row {number}") for number in range(50, 60)], cursor="57")
-        assert rows.row is not None
-        assert rows.row.label == "row 57"
+        assert (rows.row and rows.row.label) == "row 57"
         rows.show([])
-        assert rows.row is None
+        assert not rows.rows
         await pilot.press("down", "enter", "pagedown", "end")
 
 
