@@ -56,7 +56,9 @@ class WorkbenchApp(App[int]):
     ]
 
     def __init__(self, paths: Paths, loaded: LoadedSettings, options: TuiOptions) -> None:
-        super().__init__()
+        # With NO_COLOR, Textual leaves colours out only for an app that begins with the terminal's own.
+        super().__init__(ansi_color="NO_COLOR" in os.environ or None)
+        self.set_reactive(App.ansi_color, None)
         self.failure: WorkbenchError | None = None
         self._paths = paths
         self._options = options

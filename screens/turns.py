@@ -60,6 +60,7 @@ class LiveTurn:
         """Note what a part says."""
         match part:
             case parts.TextDelta():
+                self.stage = "writing"
                 self._first = self._first or (monotonic(), part.tokens)
                 self._pieces.append(part.text)
                 self.tokens = part.tokens
@@ -70,7 +71,7 @@ class LiveTurn:
             case parts.PromptBuilt():
                 self.stage, self.prompt_tokens, self.fraction = "reading", part.tokens, None
             case parts.ReplyStarted():
-                self.stage, self.reply_id = "writing", part.message_id
+                self.reply_id = part.message_id
                 self._pieces = [part.text]
             case parts.Notice():
                 self.notices.append(part.message)

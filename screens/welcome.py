@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -32,7 +33,12 @@ def welcome(model: str, paths: Paths) -> tuple[str, list[str]]:
         "",
         "Bring a real model",
         "  ctrl+p, then “models choose”, and type the path of a GGUF file,",
-        f"  or put one into {paths.models}.",
+        f"  or put one into {_short(paths.models)}",
         "",
         "ctrl+p lists all that can be done, F1 shows the keys, ctrl+q quits.",
     ]
+
+
+def _short(path: Path) -> str:
+    """Return a path as a person writes it."""
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
