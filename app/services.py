@@ -18,6 +18,7 @@ from workbench.app.events.log import EventLog, forget_old_events, last_seq
 from workbench.app.events.subscription import Subscription
 from workbench.app.models.models import WORKER, Models
 from workbench.app.sessions.messages import Messages
+from workbench.app.sessions.session import Message
 from workbench.app.sessions.sessions import Sessions
 from workbench.app.store.store import Store
 from workbench.app.tasks import end
@@ -32,6 +33,8 @@ _MEGABYTE: Final = 1024 * 1024
 # Upkeep waits until whoever opened the workbench has had its first answers.
 _UPKEEP_DELAY: Final = 5.0
 _UPKEEP_INTERVAL: Final = 3_600.0
+# How long the start waits for a disk that is full.
+_RECOVERY_SECONDS: Final = 5.0
 
 Opener = Callable[["Workbench"], AbstractAsyncContextManager[Any]]
 
@@ -127,7 +130,7 @@ async def _open_sessions(workbench: Workbench) -> AsyncIterator[Sessions]:
 async def _open_messages(workbench: Workbench) -> AsyncIterator[Messages]:
     messages = Messages(workbench.store)
     if workbench.store.writable:
-        workbench.recovered = await messages.recover()
+        workbench.recovered = await _recover(messages, workbench.store)
     for reply in workbench.recovered:
         await workbench.bus.emit(
             "core:chat:reply_recovered",
@@ -137,6 +140,16 @@ async def _open_messages(workbench: Workbench) -> AsyncIterator[Messages]:
             correlation_id=reply.correlation_id,
         )
     yield messages
+
+
+async def _recover(messages: Messages, store: Store) -> list[Message]:
+    """Mark the replies that were cut off; a full disk ends the start, as nobody would see why it waits."""
+    try:
+        async with asyncio.timeout(_RECOVERY_SECONDS):
+            return await messages.recover()
+    except TimeoutError:
+        reason = store.read_only_reason or f"The database {store.paths.database} does not answer."
+        raise StoreError("full", reason, "Free some space and start again.") from None
 
 
 @asynccontextmanager

@@ -65,6 +65,7 @@ class Disk:
 
     def __init__(self) -> None:
         self.connection: aiosqlite.Connection | None = None
+        self.starts_full = False
 
     async def fill(self) -> None:
         """Let the database grow by no page."""
@@ -86,6 +87,8 @@ def attach_disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 
     async def open_and_keep(path: Path) -> aiosqlite.Connection:
         disk.connection = await open_writer(path)
+        if disk.starts_full:
+            await disk.fill()
         return disk.connection
 
     monkeypatch.setattr(store_module, "open_writer", open_and_keep)

@@ -67,9 +67,9 @@ class Engine:
         if info is not None:
             return info
         self.unload()
-        key = (options, _stamp(options.path))
+        # In this order, so that no other thread finds the new model under the old one's key.
+        self._key = (options, _stamp(options.path))
         self._loaded = load(options, log=self._log, cancelled=cancelled, progress=progress)
-        self._key = key
         return self._loaded.info
 
     def loaded_as(self, options: LoadOptions) -> ModelInfo | None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from workbench.app import services as services_module
 from workbench.app.chat import turn as turn_module
 from workbench.app.chat.parts import Part, ReplyFailed, ReplyFinished, ReplyStarted, TextDelta
-from workbench.app.errors import TurnError
+from workbench.app.errors import StoreError, TurnError
 from workbench.app.store import writer as writer_module
 from workbench.app.workbench import Workbench
 from workbench.tests.integration.chat.kit import parts_of, text_of
@@ -150,3 +151,23 @@ async def test_a_caller_who_is_cancelled_on_a_full_disk_waits_a_bounded_time(
                 await asyncio.wait_for(rest, 30)
         assert not workbench.chat.is_running(session.id)
         await disk.free()
+
+
+async def test_a_screen_does_not_start_on_a_disk_that_is_still_full(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services_module, "_RECOVERY_SECONDS", 0.1)
+    monkeypatch.setattr(writer_module, "_CLOSE_SECONDS", 0.1)
+    async with Workbench.open(tmp_path, environ={}, services=("sessions", "messages")) as workbench:
+        session = await workbench.sessions.create()
+        await workbench.store.write(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)"
+            " INSERT INTO messages (id, session_id, role, status, text, created)"
+            " SELECT 'reply ' || i, ?, 'assistant', 'streaming', '', i FROM n",
+            (session.id,),
+        )
+    disk.starts_full = True
+    with pytest.raises(StoreError) as caught:
+        async with Workbench.open(tmp_path, environ={}, services=("messages",), wait_for_disk=True):
+            raise AssertionError("it was opened")
+    assert (caught.value.code, caught.value.exit_code) == ("store.full", 4)
