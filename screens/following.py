@@ -46,6 +46,17 @@ class Following:
         self._status.model = self._workbench.models.name
         self._status.worker = self._workbench.models.worker.state
         self._show_disk(self._workbench.store.read_only_reason)
+        self._show_repair()
+
+    def _show_repair(self) -> None:
+        """Say that a damaged database was replaced: that was told while nobody listened yet."""
+        report = self._workbench.store.report
+        if report.problem is None:
+            return
+        instead = "the newest backup" if report.restored else "an empty one, as there was no backup,"
+        kept = f"The damaged file is kept as {report.quarantined}." if report.quarantined else ""
+        text = f"The database was damaged ({report.problem}); {instead} took its place."
+        self._notices.show(Banner("store.corrupt", text, kept, level="error"))
 
     async def close(self) -> None:
         """End the subscriptions."""
