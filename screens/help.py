@@ -16,6 +16,8 @@ from textual.widgets import Static
 
 _KEY_COLUMN = 22
 _MOST_KEYS = 2
+# Title, hint on two lines, their margins and the dialog's own.
+_OTHER_LINES = 9
 _NAMES = {
     "pageup": "page up",
     "pagedown": "page down",
@@ -102,6 +104,9 @@ class Help(ModalScreen[None]):
                 id="dialog-hint",
                 markup=False,
             )
+
+    def on_resize(self) -> None:
+        self.query_one("#help-body").styles.max_height = max(1, self.app.size.height - _OTHER_LINES)
 
     def action_leave(self) -> None:
         """Close the help."""

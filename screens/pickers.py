@@ -76,7 +76,8 @@ def session_rows(sessions: Sequence[Session], open_id: str | None, now: datetime
         Row(
             id=session.id,
             label=session.title,
-            right=f"{session.messages:>4}   {when(session.updated, now):>6}",
+            detail=f"{session.messages} message{'s' if session.messages != 1 else ''}",
+            right=when(session.updated, now),
             mark="▍" if session.id == open_id else "",
             strong=session.id == open_id,
         )

@@ -79,8 +79,10 @@ class NoticeBar(Widget):
         banner = self.banner
         if banner is None:
             return Content("")
-        hint = banner.hint if banner.lasting else f"{banner.hint}  esc dismiss".strip()
-        more = f"  (+{len(self._banners) - 1} more)" if len(self._banners) > 1 else ""
+        parts = [banner.hint] if banner.hint else []
+        parts += [] if banner.lasting else ["esc dismiss"]
+        hint = " · ".join(parts)
+        more = f" (+{len(self._banners) - 1} more)" if len(self._banners) > 1 else ""
         return Content.assemble(
             one_line(banner.text, 500),
             "  ",
