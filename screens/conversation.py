@@ -14,7 +14,7 @@ from workbench.app.chat import parts
 from workbench.app.chat.parts import Part
 from workbench.app.errors import WorkbenchError
 from workbench.app.sessions.session import Message, Session, Status
-from workbench.screens.turns import LiveTurn, Turns
+from workbench.screens.turns import LiveTurn, Turns, speed_of
 from workbench.screens.welcome import welcome
 from workbench.widgets.activity_line import ActivityLine
 from workbench.widgets.composer import Composer
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from workbench.widgets.chat_view import ChatView
 
 _TOLD_EVERY: Final = 0.1
-_TELLING_MS: Final = 40
 _CLOSE_SECONDS: Final = 12.0
 _DRAFT_SECONDS: Final = 2.0
 
@@ -389,27 +388,25 @@ class Conversation:
             self._offer_resume(None)
         self._on_change()
 
-    def tell_loading(self, model: str, fraction: float | None) -> None:
-        """Show how loading the model goes on, when the running turn waits for it."""
+    def tell_loading(self, model: str, fraction: float | None, *, asked: bool) -> None:
+        """Show how loading the model goes on, when somebody asked for it or the running turn waits for it."""
         turn = self.running
         if turn is not None and turn.stage in ("waiting", "loading"):
             turn.stage, turn.model, turn.fraction = "loading", model, fraction
             self._tell_turn(turn)
+        elif asked and turn is None:
+            self._widgets.activity.show(f"Loading {model}", fraction)
+
+    def tell_loaded(self) -> None:
+        """Take away what `tell_loading` showed."""
+        self._tell_turn(self.running)
 
     def _tell_turn(self, turn: LiveTurn | None) -> None:
-        activity = self._widgets.activity
         self._told = monotonic()
         if turn is None:
-            activity.show("")
-        elif turn.stage == "loading":
-            activity.show(f"Loading {turn.model}", turn.fraction, "esc stop")
-        elif turn.stage == "reading":
-            activity.show(f"Reading {turn.prompt_tokens:,} tokens", None, "esc stop")
-        elif turn.stage == "writing":
-            speed = f" · {turn.speed:,.0f} tokens/s" if turn.speed else ""
-            activity.show(f"Writing · {turn.tokens:,} tokens{speed}", None, "esc stop")
+            self._widgets.activity.show("")
         else:
-            activity.show("Waiting for the model", None, "esc stop")
+            self._widgets.activity.show(turn.doing, turn.fraction, "esc stop")
 
     @property
     def _messages(self) -> ChatView:
@@ -421,8 +418,3 @@ class Conversation:
         if self._workbench is None:
             raise RuntimeError("the profile is not open yet")
         return self._workbench
-
-
-def speed_of(usage: parts.Usage) -> float:
-    """Return tokens a second, 0 when the reply was too short to tell."""
-    return usage.tokens_per_second if usage.duration_ms - usage.first_token_ms >= _TELLING_MS else 0.0

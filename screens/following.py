@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from workbench.screens.watch import BusWatch
@@ -62,12 +63,24 @@ class Following:
         """End the subscriptions."""
         await self._watch.close()
 
-    def show_loading(self, model: str, fraction: float) -> None:
-        """Show how loading a model goes on."""
-        self._loading = True
-        self._status.model = model
-        self._status.worker = "loading"
-        self._screen.conversation.tell_loading(model, fraction)
+    async def load_model(self, name: str | None = None) -> None:
+        """Load a model, the chosen one without a name, and show how far it is.
+
+        Raises:
+            ModelError, WorkerError: it cannot be loaded.
+        """
+        from workbench.app.models.models import LoadedModel
+
+        conversation = self._screen.conversation
+        try:
+            async with aclosing(self._workbench.models.load(name)) as steps:
+                async for step in steps:
+                    if not isinstance(step, LoadedModel):
+                        self._loading = True
+                        self._status.model, self._status.worker = step.model, "loading"
+                        conversation.tell_loading(step.model, step.fraction, asked=name is not None)
+        finally:
+            conversation.tell_loaded()
 
     async def _worker(self, batch: list[Event]) -> None:
         for event in batch:

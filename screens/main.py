@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import aclosing
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
@@ -149,7 +148,7 @@ class MainScreen(Screen[None]):
         self._following.start()
         await self.conversation.open(workbench, self._chat, session)
         await self.refresh_sessions()
-        self.conversation.do(self.load_model())
+        self.conversation.do(self._following.load_model())
 
     async def closed(self) -> None:
         """End what runs, before the profile is closed; takes a bounded time. Safe to call twice."""
@@ -159,18 +158,14 @@ class MainScreen(Screen[None]):
         if self._following is not None:
             await self._following.close()
 
-    async def load_model(self, name: str | None = None) -> None:
-        """Load a model, the chosen one without a name, and show how far it is.
+    async def load_model(self, name: str) -> None:
+        """Load another model and show how far it is.
 
         Raises:
             ModelError, WorkerError: it cannot be loaded.
         """
-        from workbench.app.models.models import LoadedModel
-
-        async with aclosing(self.ready.models.load(name)) as steps:
-            async for step in steps:
-                if not isinstance(step, LoadedModel) and self._following is not None:
-                    self._following.show_loading(step.model, step.fraction)
+        if self._following is not None:
+            await self._following.load_model(name)
 
     def take_settings(self, key: str, settings: Settings) -> None:
         """Take the settings in force after one of them has changed."""

@@ -7,11 +7,13 @@ import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from time import monotonic
-from typing import Literal
+from typing import Final, Literal
 
 from workbench.app.chat import parts
 from workbench.app.chat.parts import Part
 from workbench.app.errors import WorkbenchError
+
+_TELLING_MS: Final = 40
 
 Stage = Literal["waiting", "loading", "reading", "writing"]
 
@@ -56,6 +58,18 @@ class LiveTurn:
         seconds = monotonic() - began
         return (self.tokens - tokens) / seconds if seconds > 0 else 0.0
 
+    @property
+    def doing(self) -> str:
+        """What the turn does now, in a few words."""
+        if self.stage == "loading":
+            return f"Loading {self.model}"
+        if self.stage == "reading":
+            return f"Reading {self.prompt_tokens:,} tokens"
+        if self.stage == "writing":
+            speed = f" · {self.speed:,.0f} tokens/s" if self.speed else ""
+            return f"Writing · {self.tokens:,} tokens{speed}"
+        return "Waiting for the model"
+
     def take(self, part: Part) -> None:
         """Note what a part says."""
         match part:
@@ -75,6 +89,11 @@ class LiveTurn:
                 self._pieces = [part.text]
             case parts.Notice():
                 self.notices.append(part.message)
+
+
+def speed_of(usage: parts.Usage) -> float:
+    """Return tokens a second, 0 when the reply was too short to tell."""
+    return usage.tokens_per_second if usage.duration_ms - usage.first_token_ms >= _TELLING_MS else 0.0
 
 
 class Turns:
