@@ -40,6 +40,7 @@ class BareLoop:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.pid = process.pid
 
     async def generate(self, prompt: str, tokens: int) -> list[float]:
         """Return the moments, in seconds, at which the tokens of a greedy reply were there.
@@ -47,6 +48,9 @@ class BareLoop:
         Args:
             prompt: rendered by the chat template.
             tokens: most tokens.
+
+        Raises:
+            RuntimeError: the process ended.
         """
         reader, writer = self._process.stdout, self._process.stdin
         assert reader is not None
@@ -54,6 +58,8 @@ class BareLoop:
         writer.write(msgspec.json.encode({"prompt": prompt, "tokens": tokens}) + b"\n")
         await writer.drain()
         line = await asyncio.wait_for(reader.readline(), _PATIENCE)
+        if not line:
+            raise RuntimeError(f"the bare loop ended with {await self._process.wait()}")
         return msgspec.json.decode(line, type=list[float])
 
 

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
+
 from workbench.app.chat.parts import ReplyFailed, ReplyFinished, TextDelta
 from workbench.app.models.gguf import read_gguf
 from workbench.app.paths import guide_model
@@ -53,10 +55,17 @@ class Case(NamedTuple):
 
 
 class Track(NamedTuple):
-    """When how many tokens of a reply were there: `moments[i]` for `counts[i]`."""
+    """When how many tokens of a reply were there.
+
+    Args:
+        counts: numbers of tokens, growing.
+        moments: when so many were there, in seconds.
+        processor: seconds that the decoding process has worked for the reply, its prompt included.
+    """
 
     counts: list[int]
     moments: list[float]
+    processor: float
 
     @property
     def rate(self) -> float:
@@ -118,8 +127,10 @@ async def _measure_case(case: Case) -> Result:
                 return await through_chat(workbench)
 
             async def peer() -> Track:
+                before = processor_seconds(bare.pid)
                 moments = await bare.generate(prompt, case.tokens)
-                return Track(list(range(1, len(moments) + 1)), moments)
+                used = processor_seconds(bare.pid) - before
+                return Track(list(range(1, len(moments) + 1)), moments, used)
 
             await ours()
             await peer()
@@ -139,6 +150,8 @@ def _judge(case: Case, pairs: list[Pair[Track]]) -> Result:
     ]
     fastest = max(rate.ours for rate in rates) / max(rate.peer for rate in rates)
     figures.append(Figure(f"the fastest rounds over each other, {case.name}", fastest))
+    worked = sum(pair.ours.processor for pair in pairs) / sum(pair.peer.processor for pair in pairs)
+    figures.append(Figure(f"processor time of the worker over the bare loop's, {case.name}", worked))
     claims = []
     name = f"tokens/s through chat over the bare loop, {case.name}"
     if case.target is None:
@@ -166,17 +179,28 @@ def _judge(case: Case, pairs: list[Pair[Track]]) -> Result:
 async def through_chat(workbench: Workbench) -> Track:
     """Ask in a new session and return when how many tokens of the reply had arrived."""
     session = await workbench.sessions.create()
-    track = Track([], [])
+    counts: list[int] = []
+    moments: list[float] = []
+    before = processor_seconds(workbench.models.worker.pid)
     async for part in workbench.chat.send(session.id, _LONG_QUESTION):
         if isinstance(part, TextDelta):
-            track.counts.append(part.tokens)
-            track.moments.append(time.perf_counter())
+            counts.append(part.tokens)
+            moments.append(time.perf_counter())
         elif isinstance(part, ReplyFailed):
             raise RuntimeError(str(part.error))
-        elif isinstance(part, ReplyFinished) and part.usage.reply_tokens - track.counts[-1] > 1:
-            raise RuntimeError(f"{part.usage.reply_tokens} tokens were written, {track.counts[-1]} sent")
+        elif isinstance(part, ReplyFinished) and part.usage.reply_tokens - counts[-1] > 1:
+            raise RuntimeError(f"{part.usage.reply_tokens} tokens were written, {counts[-1]} sent")
+    used = processor_seconds(workbench.models.worker.pid) - before
     await workbench.models.forget(session.id)
-    return track
+    return Track(counts, moments, used)
+
+
+def processor_seconds(pid: int | None) -> float:
+    """Return how long a process has worked so far; 0 for one that has not been started."""
+    if pid is None:
+        return 0.0
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
 
 
 async def _prompt(workbench: Workbench) -> str:
