@@ -52,7 +52,6 @@ CODES: Final[dict[str, str]] = {
     "usage.bad_option": "A command-line option or its value cannot be used.",
     "usage.no_terminal": "The full-screen program needs a terminal.",
     "usage.script": "A script cannot be read.",
-    "usage.terminal_too_small": "The terminal is too small.",
     "worker.cancelled": "The request to the worker was cancelled.",
     "worker.crashed": "A worker process ended while it was needed.",
     "worker.degraded": "A worker failed too often and is not restarted by itself.",

@@ -238,11 +238,11 @@ async def _tell_of_store(workbench: Workbench) -> None:
         {"path": str(workbench.paths.database), "schema": report.schema, "clean": report.clean},
         source="store",
     )
-    if report.quarantined is None:
+    if report.problem is None:
         return
     await workbench.bus.emit(
         "core:store:restored",
-        {"quarantined": report.quarantined, "backup": report.restored, "problem": report.problem or ""},
+        {"quarantined": report.quarantined, "backup": report.restored, "problem": report.problem},
         source="store",
     )
     nothing = "an empty database, as there was no backup"
@@ -251,7 +251,7 @@ async def _tell_of_store(workbench: Workbench) -> None:
         "error",
         "store.corrupt",
         f"The database was damaged ({report.problem}); {instead} took its place.",
-        f"The damaged file is kept as {report.quarantined}.",
+        f"The damaged file is kept as {report.quarantined}." if report.quarantined else "",
     )
 
 

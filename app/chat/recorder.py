@@ -67,11 +67,14 @@ class ReplyRecorder:
         return first
 
     def usage(self, told: dict[str, Any]) -> Usage:
-        """Return what the reply took, by this side's clock and the worker's counts (`told`)."""
+        """Return what the reply took: times by this side's clock, counts and speed as the worker told.
+
+        Parts come in batches, so over a short reply this side's clock would show a speed that never was.
+        """
         now = monotonic()
         first = self._first_text or now
         tokens = int(told.get("reply_tokens", self._tokens))
-        streaming = now - first
+        streaming = float(told.get("decode_ms", 0.0)) / 1000 or now - first
         return Usage(
             prompt_tokens=int(told.get("prompt_tokens", 0)),
             cached_tokens=int(told.get("cached_tokens", 0)),

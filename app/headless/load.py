@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -68,11 +68,6 @@ def load_script(script: str, registry: Registry) -> list[Step]:
             "script", f"The script {script!r} cannot be read: {reason}.", "Check the path."
         ) from error
     return _checked(loader.statements(text, script, path.parent), registry)
-
-
-def check_steps(statements: Sequence[Statement], registry: Registry) -> list[Step]:
-    """Return the steps of statements that include nothing; see `load_script`."""
-    return _checked(iter(statements), registry)
 
 
 class _Loader:

@@ -109,6 +109,26 @@ async def test_branches(asker: Asker) -> None:
         await asker.turn(await asker.ask("/continue"))
 
 
+async def test_every_version_of_a_branch_can_be_shown_again(asker: Asker) -> None:
+    await asker.ask("/new")
+    await asker.send("hello")
+    with pytest.raises(SessionError, match="No recent message has other versions"):
+        await asker.ask("/versions")
+    await asker.turn(await asker.ask("/edit what does ctrl+p do?"))
+    listed = await asker.ask("/versions")
+    assert [(version["text"], version["shown"]) for version in listed.data] == [
+        ("hello", False),
+        ("what does ctrl+p do?", True),
+    ]
+    assert [line[:4] for line in listed.lines] == ["  1 ", "* 2 "]
+    assert (await asker.ask("/versions 1")).data["text"] == "hello"
+    shown = await asker.ask("/sessions show")
+    assert [message["role"] for message in shown.data["messages"]] == ["user", "assistant"]
+    assert shown.data["messages"][0]["text"] == "hello"
+    with pytest.raises(SessionError, match="Choose one from 1 to 2"):
+        await asker.ask("/versions 3")
+
+
 async def test_stopping_and_going_on(asker: Asker) -> None:
     await asker.ask("/new")
     await asker.workbench.change_setting("sampling.temperature", "5", "test")
