@@ -103,7 +103,7 @@ class WorkbenchApp(App[int]):
         self._leaving.set()
         if self._main.workbench is None:
             self._engine.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
+        with contextlib.suppress(asyncio.CancelledError, TimeoutError):
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await self._engine
 

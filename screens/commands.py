@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated, Final, cast
 
 from workbench.app.commands.arguments import Completes, Completion
@@ -21,10 +22,11 @@ def _with_reply(context: CommandContext) -> str | None:
     return None if _screen(context).conversation.last_reply else "there is no reply yet"
 
 
-async def _theme_names(_context: CommandContext, prefix: str) -> list[Completion]:
+async def _theme_names(context: CommandContext, prefix: str) -> list[Completion]:
     from workbench.themes.loader import theme_files
 
-    return [Completion(name) for name in theme_files() if name.startswith(prefix)]
+    files = await asyncio.to_thread(theme_files, (_screen(context).paths.data_dir / "themes",))
+    return [Completion(name) for name in files if name.startswith(prefix)]
 
 
 @command("sessions open", summary="Open another session.", needs=("sessions",), faces=_FACES)

@@ -63,6 +63,9 @@ class Conversation:
         self._shown: set[str] = set()
         self._queued: str | None = None
         self._sending = False
+        # Counts what was shown, so that slow work can tell whether its session is still on the screen.
+        self._view = 0
+        self._making = asyncio.Lock()
         self._told = 0.0
         self._saved_draft = ""
         self.session: Session | None = None
@@ -120,6 +123,7 @@ class Conversation:
         async with self._showing:
             workbench = self._ready()
             self.session, self.editing = session, None
+            self._view += 1
             turn = self.running
             path = await workbench.messages.path(session.head_id) if session else []
             if turn is not None:
@@ -167,7 +171,8 @@ class Conversation:
             widgets.status.say("Still answering. esc stops it; your text stays here.", "warning")
         else:
             widgets.composer.take(text)
-            self.do(self._send(text, self.editing))
+            self._sending = True
+            self.do(self._send(text, self.session, self.editing, self._view))
 
     def run_turn(self, run: AsyncGenerator[Part], text: str = "") -> None:
         """Run a turn that leaves the shown branch, as an answer to an earlier message does."""
@@ -217,7 +222,7 @@ class Conversation:
         text = self._widgets.composer.text
         if self._workbench is not None and self.editing is None and text != self._saved_draft:
             self._saved_draft = text
-            self.do(self._save_draft(text))
+            self.do(self._save_draft(text, self.session, self._view))
 
     async def close(self) -> None:
         """End the turns, which keeps what has arrived, and keep the draft; takes a bounded time."""
@@ -262,28 +267,36 @@ class Conversation:
         widgets.composer.take(text)
         widgets.activity.show("Opening the profile; your message goes out next")
 
-    async def _send(self, text: str, edited: str | None) -> None:
+    async def _send(self, text: str, session: Session | None, edited: str | None, view: int) -> None:
+        """Send to the session that was open when the person sent, whatever is shown by now."""
         workbench, widgets = self._ready(), self._widgets
-        self._sending = True
         widgets.activity.show("Sending")
         try:
-            if self.session is None:
-                self.session = await workbench.sessions.create()
-                self._on_change()
-            await self._clear_draft(workbench, self.session)
+            session = session or await self._session_of(view)
+            await self._clear_draft(workbench, session)
         except WorkbenchError:
             self._give_back(text)
             raise
         finally:
             self._sending = False
-        self.editing = None
-        widgets.notices.hide("edit")
-        widgets.notices.hide("resume")
+        if self._view == view:
+            self.editing = None
+            widgets.notices.hide("edit")
         if edited is not None:
-            self.run_turn(workbench.chat.edit(edited, text), text)
+            self._begin(LiveTurn(session.id, text, branches=True), workbench.chat.edit(edited, text))
         else:
-            session_id = self.session.id
-            self._begin(LiveTurn(session_id, text), workbench.chat.send(session_id, text))
+            self._begin(LiveTurn(session.id, text), workbench.chat.send(session.id, text))
+
+    async def _session_of(self, view: int) -> Session:
+        """Return the session of a view that had none yet; it is opened unless another is shown by now."""
+        async with self._making:
+            if self.session is not None and self._view == view:
+                return self.session
+            made = await self._ready().sessions.create()
+            if self._view == view:
+                self.session = made
+                self._on_change()
+            return made
 
     async def _clear_draft(self, workbench: Workbench, session: Session) -> None:
         if self._saved_draft:
@@ -313,13 +326,11 @@ class Conversation:
             Banner("edit", "You are editing an earlier message.", "enter sends it as a new branch", "offer")
         )
 
-    async def _save_draft(self, text: str) -> None:
-        workbench, session = self._ready(), self.session
-        if session is None:
-            if not text.strip():
-                return
-            session = self.session = await workbench.sessions.create()
-        await workbench.sessions.set_draft(session.id, text)
+    async def _save_draft(self, text: str, session: Session | None, view: int) -> None:
+        if session is None and not text.strip():
+            return
+        session = session or await self._session_of(view)
+        await self._ready().sessions.set_draft(session.id, text)
 
     # --- what a turn says ----------------------------------------------------------------------------
 

@@ -103,8 +103,10 @@ class Dialogs:
         Raises:
             SettingsError: there is no such theme, or it cannot be remembered.
         """
+        from workbench.app.commands.words import quote
+
         self._show_theme(name)
-        await self._screen.commands.run(f"/config set ui.theme {name}", "palette")
+        await self._screen.commands.run(f"/config set ui.theme {quote(name)}", "palette")
 
     def _show_theme(self, name: str) -> None:
         theme, _ = load_theme(name, (self._screen.paths.data_dir / "themes",))

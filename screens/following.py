@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
+from workbench.app.errors import WorkbenchError
 from workbench.screens.watch import BusWatch
 from workbench.widgets.notice_bar import Banner, NoticeBar
 from workbench.widgets.status_bar import StatusBar
@@ -98,7 +99,10 @@ class Following:
         self._status.worker = self._workbench.models.worker.state
 
     async def _sessions(self, _batch: list[Event]) -> None:
-        await self._screen.refresh_sessions()
+        try:
+            await self._screen.refresh_sessions()
+        except WorkbenchError as error:
+            self._screen.conversation.fail(error)
 
     async def _store(self, batch: list[Event]) -> None:
         for event in batch:

@@ -153,7 +153,7 @@ class MainScreen(Screen[None]):
     async def closed(self) -> None:
         """End what runs, before the profile is closed; takes a bounded time. Safe to call twice."""
         if self._events is not None:
-            self._events.detach()
+            await self._events.detach()
         await self.conversation.close()
         if self._following is not None:
             await self._following.close()
@@ -307,6 +307,10 @@ class MainScreen(Screen[None]):
         self.conversation.do(ask(event.session_id))
 
     def on_chat_view_copy(self, event: ChatView.Copy) -> None:
+        event.stop()
+        self._copy(event.text, event.what)
+
+    def on_events_pane_copy(self, event: EventsPane.Copy) -> None:
         event.stop()
         self._copy(event.text, event.what)
 

@@ -67,7 +67,11 @@ def typed_model(text: str) -> Row | None:
     """Return a row for a path that was typed."""
     if "/" not in text and not text.endswith(".gguf"):
         return None
-    return Row(id=str(Path(text).expanduser()), label=text, detail="Load this file")
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        return Row(id=text, label=text, detail="There is no such home folder.", disabled=True)
+    return Row(id=str(path), label=text, detail="Load this file")
 
 
 def session_rows(sessions: Sequence[Session], open_id: str | None, now: datetime) -> list[Row]:

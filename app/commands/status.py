@@ -23,36 +23,49 @@ async def status(context: CommandContext) -> CommandResult:
     workbench = context.workbench
     from workbench.app.events.log import EventQuery, count_events
 
-    folder = await asyncio.to_thread(Path.cwd)
-    git = await git_state(folder)
+    folder = await asyncio.to_thread(_current_folder)
+    git = await git_state(folder) if folder is not None else "the current folder was deleted"
+    plugins = await asyncio.to_thread(_count_plugins, context.paths.data_dir / "plugins")
     if workbench.store.writable:
         await workbench.log.flush()
     sessions = await workbench.sessions.count()
     events = await count_events(workbench.store, EventQuery())
     loaded = workbench.models.loaded
     data: dict[str, Any] = {
-        "folder": str(folder),
+        "folder": str(folder) if folder is not None else None,
         "git": msgspec.to_builtins(git) if isinstance(git, GitState) else None,
         "git_problem": git if isinstance(git, str) else None,
         "profile": str(context.paths.data_dir),
         "sessions": sessions,
-        "plugins": 0,
+        "plugins": plugins,
         "events": events,
         "model": workbench.models.name,
         "model_loaded": loaded is not None,
         "workers": [msgspec.to_builtins(worker) for worker in workbench.workers.statuses()],
     }
     lines = [
-        f"folder    {folder}",
+        f"folder    {folder or 'deleted'}",
         *_git_lines(git),
         f"profile   {context.paths.data_dir}",
         f"sessions  {sessions}",
-        "plugins   0",
+        f"plugins   {plugins}",
         f"events    {events}",
         f"model     {workbench.models.name}{' (loaded)' if loaded else ''}",
         *[f"worker    {worker.name} {worker.state}" for worker in workbench.workers.statuses()],
     ]
     return CommandResult(data=data, lines=lines)
+
+
+def _current_folder() -> Path | None:
+    try:
+        return Path.cwd()
+    except OSError:
+        return None
+
+
+def _count_plugins(folder: Path) -> int:
+    """Return how many folders with a plugin's manifest lie in the profile's folder of plugins."""
+    return sum(1 for _ in folder.glob("*/plugin.toml"))
 
 
 def _git_lines(git: GitState | str) -> list[str]:

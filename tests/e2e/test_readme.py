@@ -20,7 +20,7 @@ BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 
 
 def only_block(language: str) -> str:
-    [block] = [text for name, text in BLOCKS if name == language]
+    [block] = [str(text) for name, text in BLOCKS if name == language]
     return block
 
 

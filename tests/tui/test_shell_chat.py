@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 
+import pytest
+
+from workbench.app.sessions.session import Session
 from workbench.tests.tui.shell import Start
 from workbench.widgets.chat_view import ChatView
+from workbench.widgets.events_pane import EventsPane
 
 
 async def test_a_question_is_answered_and_the_composer_is_empty_again(start: Start) -> None:
@@ -151,3 +156,36 @@ async def test_markup_and_escape_sequences_are_only_text(start: Start) -> None:
         assert "[bold red]no markup[/]" in text
         assert "\x1b" not in text
         assert "\x1b" not in shell.status.render().plain
+
+
+async def test_a_message_goes_to_the_session_that_was_open_when_it_was_sent(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with start() as shell:
+        sessions = shell.workbench.sessions
+        made, held = sessions.create, asyncio.Event()
+
+        async def create_slowly(title: str = "") -> Session:
+            await held.wait()
+            return await made(title)
+
+        other = await made("another")
+        monkeypatch.setattr(sessions, "create", create_slowly)
+        await shell.say("hello")
+        await shell.until(lambda: shell.conversation._sending, "the sending")
+        await shell.main.open_session(other.id)
+        held.set()
+        await shell.until(lambda: not shell.conversation._sending, "the message to be sent")
+        await shell.until(lambda: not shell.conversation.running_sessions, "the reply")
+        assert shell.conversation.session_id == other.id
+        found = {session.title: session.messages for session in await sessions.list()}
+        assert found == {"another": 0, "hello": 2}
+
+
+async def test_an_event_is_copied_by_its_key(start: Start) -> None:
+    async with start(size=(160, 40)) as shell:
+        pane = shell.main.query_one(EventsPane)
+        pane.focus()
+        await shell.until(lambda: "system:started" in shell.text(), "the events")
+        await shell.pilot.press("up", "c")
+        await shell.until(lambda: "clipboard" in shell.text(), "what became of the copy")
