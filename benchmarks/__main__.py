@@ -84,12 +84,19 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _keep(entries: Sequence[Entry]) -> None:
     """Put results in the place of older ones of the same benchmarks, and write the table anew."""
-    kept = msgspec.json.decode(KEPT.read_bytes(), type=list[Entry]) if KEPT.exists() else []
-    by_name = {entry.name: entry for entry in [*kept, *entries]}
+    by_name = {entry.name: entry for entry in [*_kept(), *entries]}
     ordered = [by_name[name] for name in NAMES if name in by_name]
     KEPT.write_bytes(_to_json(ordered))
     text = report.DOCUMENT.read_text(encoding="utf-8")
     report.DOCUMENT.write_text(report.document(text, ordered), encoding="utf-8")
+
+
+def _kept() -> list[Entry]:
+    """Return the results of earlier runs; none when there are none in today's form."""
+    try:
+        return msgspec.json.decode(KEPT.read_bytes(), type=list[Entry])
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return []
 
 
 def _to_json(entries: Sequence[Entry]) -> bytes:
