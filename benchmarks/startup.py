@@ -46,10 +46,16 @@ class _Reply(NamedTuple):
     load: float
 
 
+# With these, Python compiles our modules anew at every start, but not the peers', which were installed compiled.
+_UNUSUAL = {"PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"}
+
+
 def environment(folder: Path) -> dict[str, str]:
     """Return an environment without settings of the person who measures, with a home of its own."""
     kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("WORKBENCH", "TEXTUAL"))
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("WORKBENCH", "TEXTUAL")) and name not in _UNUSUAL
     }
     return {**kept, "HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
 

@@ -9,43 +9,43 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
-_COUNTER_BITS: Final = 74
-_LOW_BITS: Final = 62
-_LOW_MASK: Final = (1 << _LOW_BITS) - 1
-_VERSION: Final = 0x7 << 76
-_VARIANT: Final = 0b10 << 62
-# A random start leaves room to count upwards: the top bit of the counter begins as zero.
+_COUNTER_BITS: Final = 48
+# A random start below half of the range: no millisecond is long enough to count through the rest.
 _START_MASK: Final = (1 << (_COUNTER_BITS - 1)) - 1
 
 
-class _State:
-    """The last millisecond seen and the counter that runs through it."""
+class _Series(NamedTuple):
+    """The ids of one millisecond: they begin alike and end with a counter."""
 
-    __slots__ = ("counter", "millisecond")
-
-    def __init__(self) -> None:
-        self.millisecond = 0
-        self.counter = itertools.count(0)
+    millisecond: int
+    head: str
+    counter: Iterator[int]
 
 
-_state = _State()
+def _series(millisecond: int) -> _Series:
+    noise = int.from_bytes(os.urandom(10))
+    fixed = noise >> _COUNTER_BITS
+    stamp = f"{millisecond:012x}"
+    # 12 random bits behind the version, 14 behind the variant (binary 10).
+    head = f"{stamp[:8]}-{stamp[8:]}-7{fixed & 0xFFF:03x}-{0x8000 | (fixed >> 12) & 0x3FFF:04x}-"
+    return _Series(millisecond, head, itertools.count(noise & _START_MASK))
+
+
+_current = _series(0)
 
 
 def new_id() -> str:
     """Return a new UUIDv7 as 36 characters of text.
 
-    Ids made later in this process compare greater as text. Safe to call from several threads: a race can
-    only cost the order inside one millisecond, never uniqueness, since each fresh counter starts at random.
+    Ids made later in this process compare greater as text. Safe to call from several threads: the series is
+    replaced as a whole, so a race can only cost the order inside one millisecond.
     """
+    global _current
     now = time.time_ns() // 1_000_000
-    if now > _state.millisecond:
-        _state.counter = itertools.count(int.from_bytes(os.urandom(10)) & _START_MASK)
-        _state.millisecond = now
-    count = next(_state.counter)
-    value = (
-        (_state.millisecond << 80) | _VERSION | ((count >> _LOW_BITS) << 64) | _VARIANT | (count & _LOW_MASK)
-    )
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    if now > _current.millisecond:
+        _current = _series(now)
+    series = _current
+    return f"{series.head}{next(series.counter):012x}"

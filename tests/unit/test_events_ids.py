@@ -18,7 +18,7 @@ def ids_at(milliseconds: list[int]) -> list[str]:
     """Return the ids that a fresh process would make at the given times."""
     clock = iter(milliseconds)
     stopped = SimpleNamespace(time_ns=lambda: next(clock) * 1_000_000)
-    with mock.patch.object(ids, "time", stopped), mock.patch.object(ids, "_state", ids._State()):
+    with mock.patch.object(ids, "time", stopped), mock.patch.object(ids, "_current", ids._series(0)):
         return [ids.new_id() for _ in milliseconds]
 
 
