@@ -46,7 +46,7 @@ class _Reply(NamedTuple):
     load: float
 
 
-# With these, Python compiles our modules anew at every start, but not the peers', which were installed compiled.
+# With these, Python compiles our modules anew at every start; the peers' were compiled when installed.
 _UNUSUAL = {"PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"}
 
 
