@@ -246,6 +246,18 @@ class ReplyRecovered(Payload, frozen=True):
     characters: int
 
 
+class StepFinished(Payload, frozen=True):
+    """A step of a turn ended; its time is the end, `step` is load, prompt, prefill, decode or store.
+
+    `tokens` counts what the step read or wrote.
+    """
+
+    step: str
+    duration_ms: float
+    tokens: int | None = None
+    detail: str = ""
+
+
 class CommandRun(Payload, frozen=True):
     """A command ended; `outcome` is ok or an error code."""
 
@@ -285,6 +297,7 @@ CORE_EVENTS: Final[dict[str, type[Payload]]] = {
     "core:chat:reply_finished": ReplyFinished,
     "core:chat:reply_failed": ReplyFailed,
     "core:chat:reply_recovered": ReplyRecovered,
+    "core:chat:step_finished": StepFinished,
     "core:command:run": CommandRun,
 }
 """Every core event with the type that its payload must fit."""
