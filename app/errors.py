@@ -15,10 +15,23 @@ CODES: Final[dict[str, str]] = {
     "command.bad_argument": "A command was given an argument that it cannot take.",
     "command.not_available": "The command cannot run in this place or state.",
     "command.unknown": "No command has that name.",
+    "event.bad_filter": "A filter for events cannot be read.",
     "event.bad_pattern": "An event pattern cannot be read.",
     "event.bad_payload": "An event's payload does not fit its declared type.",
     "event.subscriber_stuck": "A subscriber that must get every event stopped taking them.",
     "expect.not_met": "An expectation of a script does not hold.",
+    "hook.bad_result": "A hook answered something that makes no sense at its point.",
+    "hook.bad_value": "A hook answered a value that does not fit its point.",
+    "hook.blocked": "A hook kept the program from doing anything else and was interrupted.",
+    "hook.cancelled": "A hook decided that something is not done.",
+    "hook.conflict": "Hooks that ran at the same time changed the same thing in different ways.",
+    "hook.exited": "A hook tried to end the program.",
+    "hook.file_broken": "A file of hooks cannot be loaded.",
+    "hook.not_found": "No hook or trace has that name.",
+    "hook.not_replayable": "A trace does not hold what is needed to run its hook again.",
+    "hook.raised": "A hook raised an exception.",
+    "hook.timeout": "A hook did not answer within its deadline.",
+    "hook.unknown_point": "No hook point has that name.",
     "interrupted.signal": "The program was asked to stop.",
     "model.bad_request": "The model was asked for something that it cannot do.",
     "model.broken": "The model file is not a readable GGUF file.",
@@ -131,6 +144,12 @@ class EventError(WorkbenchError):
     exit_code = EXIT_USAGE
 
 
+class HookError(WorkbenchError):
+    """A hook failed, or decided that something is not done."""
+
+    category = "hook"
+
+
 class ExpectationError(WorkbenchError):
     """An `/expect` line of a script does not hold."""
 
@@ -185,6 +204,7 @@ _FAMILIES: Final[dict[str, type[WorkbenchError]]] = {
         SettingsError,
         CommandError,
         EventError,
+        HookError,
         ExpectationError,
         TurnError,
         SessionError,
