@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final, assert_never
 
 from workbench.app.events.filter.parse import RESERVED
@@ -53,13 +54,18 @@ def quoted(text: str) -> str:
     return f'"{"".join(map(_character, text))}"'
 
 
+def format_field(field: Sequence[str]) -> str:
+    """Return a field with the keys that follow it, in quotation marks where they need them."""
+    keys = [key if _PLAIN_KEY.fullmatch(key) else quoted(key) for key in field[1:]]
+    return ".".join([field[0], *keys])
+
+
 def _grouped(filter_: Filter) -> str:
     return f"({format_filter(filter_)})"
 
 
 def _comparison(compare: Compare) -> str:
-    keys = [key if _PLAIN_KEY.fullmatch(key) else quoted(key) for key in compare.field[1:]]
-    return f"{'.'.join([compare.field[0], *keys])} {compare.operator} {_value(compare.value)}"
+    return f"{format_field(compare.field)} {compare.operator} {_value(compare.value)}"
 
 
 def _value(value: Value) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from typing import Final, NoReturn, cast
 
 from workbench.app.errors import EventError
+from workbench.app.events.filter.atoms import CONDITION, MEANT, bare_value, check_name_pattern, field_of
 from workbench.app.events.filter.fields import (
-    CONTAINS,
-    WORDED,
     operator_problem,
     operators_of,
     value_problem,
@@ -28,7 +26,7 @@ from workbench.app.events.filter.syntax import (
     Value,
 )
 from workbench.app.events.filter.times import TIME_HINT
-from workbench.app.events.filter.tokens import Token, problem, string_at, tokens
+from workbench.app.events.filter.tokens import Token, problem, tokens
 
 LONGEST: Final = 4_000
 DEEPEST: Final = 32
@@ -37,20 +35,12 @@ SPANS: Final[dict[str, Operator]] = {"since": ">=", "until": "<"}
 RESERVED: Final = frozenset({"and", "or", "not", *SPANS})
 """Words of the language, which are no names and need quotation marks as values."""
 
-_SEGMENT: Final = re.compile(r"\*|[a-z0-9_.\-]+")
-_SEGMENT_START: Final = re.compile(r"[a-z0-9_.\-]*")
-_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_LITERALS: Final[dict[str, Value]] = {"true": True, "false": False, "null": None}
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CLOCK: Final = re.compile(r"[0-9]{2}:[0-9]{2}[0-9:.+\-Z]*")
-_ATOM: Final = ("an event name", "a field", "a quoted text", "since", "until", "not", "(")
-_OTHER_WORDS: Final = {
-    "&": "and",
-    "&&": "and",
-    "|": "or",
-    "||": "or",
-    "!": "not",
-    "=": "==",
+_HINTS: Final = {
+    CONDITION: 'Write a name (core:chat:*), a comparison (payload.worker == "llm") or "some words".',
+    ("a value",): 'Write a word, a number, or a text in quotation marks: "…".',
+    ("a time",): TIME_HINT,
 }
 
 
@@ -85,32 +75,31 @@ class _Parser:
         self._depth = 0
 
     def whole(self) -> Filter:
-        if self._token.kind == "end":
+        if self._peek().kind == "end":
             return Everything()
         found = self._any_of()
-        if self._token.kind == ")":
+        if self._peek().kind == ")":
             raise problem(
                 "no parenthesis was opened for this one",
                 "Take it away, or write ( where its part begins.",
-                self._token.start,
+                self._peek().start,
                 1,
                 ["and", "or", "the end"],
             )
-        if self._token.kind != "end":
+        if self._peek().kind != "end":
             self._refuse(("and", "or", "the end"))
         return found
 
-    @property
-    def _token(self) -> Token:
+    def _peek(self) -> Token:
         return self._tokens[self._next]
 
     def _take(self) -> Token:
-        token = self._token
+        token = self._peek()
         self._next += 1
         return token
 
     def _take_keyword(self, word: str) -> bool:
-        if self._token.keyword != word:
+        if self._peek().keyword != word:
             return False
         self._next += 1
         return True
@@ -128,11 +117,11 @@ class _Parser:
         return _joined(All, parts)
 
     def _begins_atom(self) -> bool:
-        kind = self._token.kind
-        return kind in ("string", "(") or (kind == "word" and self._token.keyword != "or")
+        kind = self._peek().kind
+        return kind in ("string", "(") or (kind == "word" and self._peek().keyword != "or")
 
     def _not(self) -> Filter:
-        if self._token.keyword != "not":
+        if self._peek().keyword != "not":
             return self._atom()
         self._enter(self._take())
         found = Not(self._not())
@@ -150,18 +139,18 @@ class _Parser:
             )
 
     def _atom(self) -> Filter:
-        token = self._token
+        token = self._peek()
         if token.kind == "(":
             return self._group()
         if token.kind == "string":
             self._take()
             return Compare(("text",), "~", token.value)
         if token.kind != "word" or token.keyword in ("and", "or"):
-            self._refuse(_ATOM)
+            self._refuse(CONDITION)
         self._take()
         if token.keyword in SPANS:
             return Compare(("time",), SPANS[token.keyword], self._value("time", SPANS[token.keyword]))
-        if self._token.kind in ("operator", "wrong"):
+        if self._peek().kind in ("operator", "wrong"):
             return self._comparison(token)
         return self._name(token)
 
@@ -169,7 +158,7 @@ class _Parser:
         opened = self._take()
         self._enter(opened)
         found = self._any_of()
-        if self._token.kind != ")":
+        if self._peek().kind != ")":
             self._refuse(("and", "or", ")"), f"Write ) for the ( at character {opened.start + 1}.")
         self._take()
         self._depth -= 1
@@ -179,12 +168,12 @@ class _Parser:
         if token.text in FIELDS or token.text.startswith("payload."):
             field = token.text.partition(".")[0]
             self._refuse(operators_of(field), f"Compare the field {field} with a value: {_example(field)}.")
-        _check_pattern(token)
+        check_name_pattern(token)
         return Everything() if token.text == "*" else Name(token.text)
 
     def _comparison(self, word: Token) -> Filter:
-        field = _field(word)
-        sign = self._token
+        field = field_of(word)
+        sign = self._peek()
         if sign.kind != "operator":
             self._refuse(operators_of(field[0]))
         self._take()
@@ -196,11 +185,11 @@ class _Parser:
     def _value(self, field: str, operator: Operator) -> Value:
         """Read the value that a field is compared with."""
         expected = "a time" if field == "time" else "a value"
-        token = self._token
+        token = self._peek()
         if token.kind not in ("word", "string") or token.keyword in RESERVED:
-            self._refuse((expected,), TIME_HINT if field == "time" else "")
+            self._refuse((expected,))
         self._take()
-        value = token.value if token.kind == "string" else _bare_value(token.text, field, operator)
+        value = token.value if token.kind == "string" else bare_value(token.text, field, operator)
         if field == "time" and self._continues_date(token):
             value = f"{value}T{self._take().text}"
         if wrong := value_problem(field, operator, value):
@@ -209,7 +198,7 @@ class _Parser:
 
     def _continues_date(self, token: Token) -> bool:
         """Tell whether a date is followed by a time of day, with a space between as people write it."""
-        following = self._token
+        following = self._peek()
         return (
             token.kind == following.kind == "word"
             and _DATE.fullmatch(token.text) is not None
@@ -217,21 +206,29 @@ class _Parser:
         )
 
     def _refuse(self, expected: tuple[str, ...], hint: str = "") -> NoReturn:
-        token = self._token
-        listed = _listed(expected)
+        """Raise for the next token, which is none of what may stand there."""
+        token, wanted = self._peek(), _listed(expected)
         found = "it ends" if token.kind == "end" else f"{token.shown()} stands"
-        meant = _OTHER_WORDS.get(token.text)
-        if meant and token.kind in ("word", "wrong"):
-            hint = f"Write {meant} instead."
-        elif token.keyword in RESERVED and not hint:
-            hint = f'It is a word of the language; as a text it needs quotation marks: "{token.text}".'
+        what_to_do = _HINTS.get(expected, f"Write {wanted} here.")
         raise problem(
-            f"{found} where {listed} is expected",
-            hint or f"Write {listed} here.",
+            f"{found} where {wanted} is expected",
+            _other_word(token) or hint or _reserved_word(token) or what_to_do,
             token.start,
             len(token.text),
             expected,
         )
+
+
+def _other_word(token: Token) -> str:
+    """Return what to do about a sign of another language; empty for every other token."""
+    return f"Write {MEANT[token.text]} instead." if token.text in MEANT else ""
+
+
+def _reserved_word(token: Token) -> str:
+    """Return what to do about a word of the language where none can stand; empty for every other token."""
+    if token.keyword not in RESERVED:
+        return ""
+    return f'It is a word of the language; as a text it needs quotation marks: "{token.text}".'
 
 
 def _joined(kind: type[All] | type[AnyOf], parts: list[Filter]) -> Filter:
@@ -244,108 +241,17 @@ def _joined(kind: type[All] | type[AnyOf], parts: list[Filter]) -> Filter:
     return kind(tuple(flat))
 
 
-def _listed(words: tuple[str, ...]) -> str:
+def _listed(expected: tuple[str, ...]) -> str:
+    """Return what may stand somewhere as a sentence names it."""
+    if expected == CONDITION:
+        return "a condition"
+    words = [word if " " in word else f"'{word}'" for word in expected]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _example(field: str) -> str:
     examples = {"seq": "seq > 100", "time": "time >= 10m", "text": 'text ~ "timeout"'}
     return examples.get(field, f'{"payload.worker" if field == "payload" else field} == "…"')
-
-
-def _bare_value(text: str, field: str, operator: Operator) -> Value:
-    if operator in CONTAINS or field == "time":
-        return text
-    if text == "null":
-        return None
-    if field in WORDED:
-        return text
-    if text in _LITERALS:
-        return _LITERALS[text]
-    number = _NUMBER.fullmatch(text)
-    if number is None:
-        return text
-    return float(text) if number.group(2) or number.group(3) else int(text)
-
-
-def _field(word: Token) -> tuple[str, ...]:
-    """Return the field that a word names, with the keys of a payload path."""
-    if word.text in FIELDS and word.text != "payload":
-        return (word.text,)
-    head, dot, _ = word.text.partition(".")
-    if head == "payload":
-        return _path(word, word.start + len(head) + len(dot))
-    near = difflib.get_close_matches(word.text.lower(), [*FIELDS], n=1)
-    hint = f"Did you mean {near[0]}? " if near else ""
-    raise problem(
-        f"there is no field {word.shown()}",
-        f"{hint}The fields are {', '.join(FIELDS)}; what a payload holds is payload.KEY.",
-        word.start,
-        len(word.text),
-        [*FIELDS],
-    )
-
-
-def _path(word: Token, at: int) -> tuple[str, ...]:
-    """Return the keys after `payload.`; a key in quotation marks may hold anything.
-
-    Args:
-        word: the whole path as a token.
-        at: where in the filter the first key begins.
-    """
-    keys, rest = ["payload"], at - word.start
-    while True:
-        if word.text[rest : rest + 1] == '"':
-            token = string_at(word.text, rest)
-            key, rest = token.value, token.end
-        else:
-            key = re.compile(r'[^."]*').match(word.text, rest).group()  # type: ignore[union-attr]
-            rest += len(key)
-            if not key:
-                raise _no_key(word.start + min(rest, len(word.text)))
-        keys.append(key)
-        if rest == len(word.text):
-            return tuple(keys)
-        if word.text[rest] != ".":
-            raise _no_key(word.start + rest)
-        rest += 1
-
-
-def _no_key(at: int) -> EventError:
-    return problem(
-        "a key of the payload is missing here",
-        'Write keys joined by points: payload.usage.tokens or payload."a key".',
-        at,
-        0,
-        ["a key"],
-    )
-
-
-def _check_pattern(token: Token) -> None:
-    """Raise at the first character that no name pattern can have there."""
-    at = token.start
-    if token.text in _OTHER_WORDS:
-        raise problem(
-            f"{token.shown()} is no event name",
-            f"Write {_OTHER_WORDS[token.text]} instead.",
-            at,
-            len(token.text),
-            _ATOM,
-        )
-    for segment in token.text.split(":"):
-        if _SEGMENT.fullmatch(segment) is None:
-            good = _SEGMENT_START.match(segment)
-            wrong = good.end() if good else 0
-            raise problem(
-                f"{token.shown()} is no event name"
-                if segment
-                else "a part of the event name is missing here",
-                'Write small letters joined by colons, as core:chat:*, or a text in quotation marks: "…".',
-                at + wrong,
-                1 if segment else 0,
-                ["a part of an event name", "*"],
-            )
-        at += len(segment) + 1
 
 
 def point_at(text: str, error: EventError, width: int = 76) -> list[str]:

@@ -3,8 +3,8 @@
 A word is a run of letters and digits; everything else parts words, underscores and the escapes of JSON too
 (in the payload as it is stored, the n that stands for a line end would be a letter of the word after it). So
 the words of an event are those that the tokenizer `unicode61` of SQLite's full-text search finds in
-`searchable(name, payload)`: an index made of that text finds at least every event that `text_finder` finds. It
-may find more, for it ignores accents.
+`searchable(name, payload)`: an index made of that text finds at least every event that `text_finder` finds.
+It may find more, for it ignores accents.
 """
 
 from __future__ import annotations
