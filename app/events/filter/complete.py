@@ -247,11 +247,18 @@ def _fitting(word: str, choices: Mapping[str, str]) -> dict[str, str]:
     return {choice: about for choice, about in others.items() if wanted in choice.lower()}
 
 
-@cache
-def _core_paths() -> dict[str, Sequence[str]]:
+def _all_paths(others: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    """Return the paths in payloads by the event's name: those of core events, and others."""
+    core = _core_paths()
     return {
-        name: [field.name for field in msgspec.structs.fields(kind)] for name, kind in CORE_EVENTS.items()
+        name: [*dict.fromkeys([*core.get(name, ()), *others.get(name, ())])] for name in {**core, **others}
     }
+
+
+@cache
+def _core_paths() -> dict[str, list[str]]:
+    fields = msgspec.structs.fields
+    return {name: [field.name for field in fields(kind)] for name, kind in CORE_EVENTS.items()}
 
 
 @cache
