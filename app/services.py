@@ -16,6 +16,7 @@ from workbench.app.errors import StoreError, UsageError, WorkbenchError
 from workbench.app.events.json_lines import JsonLinesLog, RotatingFile
 from workbench.app.events.log import EventLog, forget_old_events, last_seq
 from workbench.app.events.subscription import Subscription
+from workbench.app.events.text_index import TextIndex
 from workbench.app.models.models import WORKER, Models
 from workbench.app.sessions.messages import Messages
 from workbench.app.sessions.session import Message
@@ -192,6 +193,13 @@ async def _open_chat(workbench: Workbench) -> AsyncIterator[Chat]:
 
 
 @asynccontextmanager
+async def _open_text_index(workbench: Workbench) -> AsyncIterator[TextIndex]:
+    index = TextIndex(workbench.store, lambda: workbench.bus.last_seq)
+    async with _beside(index.run(), "text-index"):
+        yield index
+
+
+@asynccontextmanager
 async def _open_upkeep(workbench: Workbench) -> AsyncIterator[None]:
     async with _beside(_keep_up(workbench), "upkeep"):
         yield
@@ -264,6 +272,7 @@ SERVICES: Final[dict[str, Service]] = {
     "workers": Service((), _open_workers),
     "models": Service(("workers",), _open_models),
     "chat": Service(("sessions", "messages", "models", "json_lines"), _open_chat),
-    "upkeep": Service(("store", "log"), _open_upkeep),
+    "text_index": Service(("store", "log"), _open_text_index),
+    "upkeep": Service(("store", "log", "text_index"), _open_upkeep),
 }
 """Every service by name."""

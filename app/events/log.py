@@ -15,15 +15,12 @@ from workbench.app.errors import StoreError
 from workbench.app.events.bus import EventBus
 from workbench.app.events.event import UNENCODABLE, Event, plain, repaired
 from workbench.app.events.patterns import name_matcher
+from workbench.app.events.rows import COLUMNS, event_of, from_microseconds, microseconds, row_of
+from workbench.app.events.text_index import forget_index, removal
 from workbench.app.store.store import Store
+from workbench.app.store.writer import Row
 
-_INSERT: Final = (
-    "INSERT INTO events (seq, id, time, name, source, session_id, correlation_id, parent_id, language,"
-    " payload, schema)"
-)
-_COLUMNS: Final = (
-    "seq, id, time, name, source, session_id, correlation_id, parent_id, language, payload, schema"
-)
+_INSERT: Final = f"INSERT INTO events ({COLUMNS})"
 # Jumps through the index from one name to the next instead of reading it all, as SELECT DISTINCT does.
 _DISTINCT_NAMES: Final = """
     WITH RECURSIVE found (name) AS (
@@ -33,18 +30,32 @@ _DISTINCT_NAMES: Final = """
     )
     SELECT name FROM found WHERE name IS NOT NULL
 """
+_DELETE: Final = (
+    "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq <= ? ORDER BY seq LIMIT ?) RETURNING 1"
+)
 _CAPACITY: Final = 32_768
 # Rows in one commit: large enough that the commit's cost vanishes, small enough for messages to get between.
 _BATCH: Final = 8_192
+# Events that one unit deletes; each is also taken out of the text index.
+_FORGOTTEN: Final = 2_048
 # Waiting a moment after the first event lets a burst become one commit; a kill costs at most this much.
 _GATHER_SECONDS: Final = 0.02
 # A disk that hangs may stop publishers for so long before events are given up.
 _PATIENCE_SECONDS: Final = 2.0
 _CLOSE_SECONDS: Final = 10.0
 _CLOSE_READ_ONLY_SECONDS: Final = 1.0
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _PAGE: Final = 1_000
+
+__all__ = [
+    "EventLog",
+    "EventQuery",
+    "count_events",
+    "find_events",
+    "forget_old_events",
+    "from_microseconds",
+    "last_seq",
+    "microseconds",
+]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -253,12 +264,12 @@ async def find_events(store: Store, query: EventQuery) -> AsyncGenerator[Event, 
         after = newest[-1][0] - 1 if newest else 0
     else:
         after = query.after_seq
-    sql = f"SELECT {_COLUMNS} FROM events WHERE {condition} AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
+    sql = f"SELECT {COLUMNS} FROM events WHERE {condition} AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
     while left is None or left > 0:
         size = _PAGE if left is None else min(left, _PAGE)
         page = await store.read(sql, [*values, after, size])
         for row in page:
-            yield _event(row)
+            yield event_of(row)
         if len(page) < size:
             return
         after = page[-1][0]
@@ -303,49 +314,8 @@ def _like(text: str) -> str:
     return f"%{inner}%"
 
 
-def microseconds(time: datetime) -> int:
-    """Return a time as microseconds since 1970, UTC."""
-    return (time - _EPOCH) // _MICROSECOND
-
-
-def from_microseconds(count: int) -> datetime:
-    """Return the UTC time that is `count` microseconds after the start of 1970."""
-    return _EPOCH + timedelta(microseconds=count)
-
-
 def _rows(events: list[Event]) -> list[tuple[Any, ...]]:
-    return [
-        (
-            event.seq,
-            event.id,
-            (event.time - _EPOCH) // _MICROSECOND,
-            event.name,
-            event.source,
-            event.session_id,
-            event.correlation_id,
-            event.parent_id,
-            event.language,
-            _encode(event.payload).decode(),
-            event.schema,
-        )
-        for event in events
-    ]
-
-
-def _event(row: tuple[Any, ...]) -> Event:
-    return Event(
-        seq=row[0],
-        id=row[1],
-        time=from_microseconds(row[2]),
-        name=row[3],
-        source=row[4],
-        session_id=row[5],
-        correlation_id=row[6],
-        parent_id=row[7],
-        language=row[8],
-        payload=msgspec.json.decode(row[9]),
-        schema=row[10],
-    )
+    return [row_of(event) for event in events]
 
 
 async def forget_old_events(store: Store, *, keep_days: int, keep_rows: int) -> int:
@@ -371,11 +341,20 @@ async def forget_old_events(store: Store, *, keep_days: int, keep_rows: int) -> 
     last = min(newest - 1, max(newest - keep_rows, young[0][0] - 1 if young else newest - 1))
     deleted = 0
     while True:
-        rows = await store.write(
-            "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq <= ? ORDER BY seq LIMIT ?)"
-            " RETURNING 1",
-            (last, _BATCH),
-        )
+        rows = await _delete(store, last)
         deleted += len(rows)
-        if len(rows) < _BATCH:
+        if len(rows) < _FORGOTTEN:
             return deleted
+
+
+async def _delete(store: Store, last: int) -> list[Row]:
+    """Delete the oldest events up to a number, a unit's worth; return a row for each."""
+    deletion = (_DELETE, (last, _FORGOTTEN))
+    try:
+        return await store.write_all([removal(last, _FORGOTTEN), deletion])
+    except StoreError as error:
+        if error.code != "store.corrupt":
+            raise
+    # An index that is damaged must not keep events from being forgotten; it is made anew.
+    await forget_index(store)
+    return await store.write_all([removal(last, _FORGOTTEN), deletion])

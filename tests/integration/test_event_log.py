@@ -477,7 +477,7 @@ async def test_old_events_are_forgotten_but_never_the_newest(
 async def test_forgetting_many_lets_messages_get_between(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_module, "_BATCH", 50)
+    monkeypatch.setattr(log_module, "_FORGOTTEN", 50)
     await aged(store, [20] * 1000 + [1])
     forgetting = asyncio.create_task(forget_old_events(store, keep_days=10, keep_rows=10_000))
     await asyncio.sleep(0)
