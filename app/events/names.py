@@ -258,6 +258,41 @@ class StepFinished(Payload, frozen=True):
     detail: str = ""
 
 
+class HookRegistered(Payload, frozen=True):
+    """A hook was registered or taken away, switched on or off, or moved to another priority."""
+
+    hook: str
+    point: str
+    plugin: str
+    version: str
+    priority: int
+    enabled: bool
+
+
+class HookRan(Payload, frozen=True):
+    """The hooks of a point ran; its time is the end. `context` is what the first got, for replay.
+
+    Each of `runs` has hook, plugin, version, started_ms, duration_ms and result, and where they apply
+    changes (field: before, after), answer, error and printed.
+    """
+
+    point: str
+    duration_ms: float
+    outcome: str
+    runs: list[dict[str, Any]]
+    context: dict[str, Any] | None = None
+
+
+class HookBreakerChanged(Payload, frozen=True):
+    """A hook's circuit breaker went from one state to another: closed, open or half_open."""
+
+    hook: str
+    point: str
+    state: str
+    previous: str
+    reason: str = ""
+
+
 class CommandRun(Payload, frozen=True):
     """A command ended; `outcome` is ok or an error code."""
 
@@ -298,6 +333,11 @@ CORE_EVENTS: Final[dict[str, type[Payload]]] = {
     "core:chat:reply_failed": ReplyFailed,
     "core:chat:reply_recovered": ReplyRecovered,
     "core:chat:step_finished": StepFinished,
+    "core:hook:registered": HookRegistered,
+    "core:hook:removed": HookRegistered,
+    "core:hook:changed": HookRegistered,
+    "core:hook:ran": HookRan,
+    "core:hook:breaker_changed": HookBreakerChanged,
     "core:command:run": CommandRun,
 }
 """Every core event with the type that its payload must fit."""

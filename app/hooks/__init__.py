@@ -1,0 +1,1 @@
+"""Hooks: code of plugins and people that may change what is about to happen."""

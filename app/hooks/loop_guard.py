@@ -1,0 +1,141 @@
+"""Interrupts a hook that keeps the event loop from doing anything else.
+
+A hook that has proved quick runs on the loop itself, since handing it to a thread would cost a hundred times
+what it takes. Should it, or an async hook between two awaits, loop or sleep there after all, a thread that
+watches the clock sends SIGURG to the main thread, whose handler raises in the hook's code: in Python code
+between two instructions, and in a system call such as sleep by interrupting it. (Go's runtime preempts with
+the same signal, as its default action is to do nothing: proposal 24543.)
+The handler runs in the thread of the hook, so it cannot hit code after the hook.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import partial
+from time import perf_counter
+from types import FrameType
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
+
+_POLL_SECONDS: Final = 0.05
+# With no hook for so long the watching thread sleeps until there is one.
+_IDLE_POLLS: Final = 40
+
+
+class HookBlocked(BaseException):
+    """Raised inside of a hook that blocks the loop; no `except Exception` of the hook's takes it."""
+
+
+class LoopGuard:
+    """Watches what hooks do on the event loop's thread.
+
+    Args:
+        limit: seconds for which a hook may hold the loop.
+
+    Attributes:
+        entered: `perf_counter` time at which a hook was entered, 0 while none is at work. The owner writes it
+            around each hook; that is all that watching costs.
+        parked: the watching thread sleeps; the owner calls `wake` then.
+    """
+
+    def __init__(self, limit: float) -> None:
+        self.entered = 0.0
+        self.parked = True
+        self._limit = limit
+        self._previous: Any = None
+        self._thread: threading.Thread | None = None
+        self._wanted = threading.Event()
+        self._closing = False
+        self.can_interrupt = threading.current_thread() is threading.main_thread() and sys.platform != "win32"
+        """Whether a hook on the loop can be interrupted here; where not, none should run there."""
+        if self.can_interrupt:
+            self._previous = signal.signal(signal.SIGURG, self._on_signal)
+
+    def wake(self) -> None:
+        """Begin to watch."""
+        self.parked = False
+        if not self.can_interrupt:
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._watch, name="hook-guard", daemon=True)
+            self._thread.start()
+        self._wanted.set()
+
+    def close(self) -> None:
+        """Stop watching and give the signal back."""
+        self._closing = True
+        self._wanted.set()
+        if self._thread is not None:
+            self._thread.join(1.0)
+        if self.can_interrupt and signal.getsignal(signal.SIGURG) == self._on_signal:
+            signal.signal(signal.SIGURG, self._previous or signal.SIG_DFL)
+
+    def steps(self, coroutine: Coroutine[Any, Any, T]) -> Awaitable[T]:
+        """Return an awaitable that runs a coroutine and watches it between its awaits."""
+        return _Watched(self, coroutine)
+
+    def _watch(self) -> None:
+        idle = 0
+        while not self._closing:
+            if self.entered:
+                idle = 0
+                self._interrupt_if_late()
+            else:
+                idle += 1
+            if idle > _IDLE_POLLS and not self.entered:
+                idle = 0
+                self._wanted.clear()
+                self.parked = True
+                self._wanted.wait()
+            time.sleep(_POLL_SECONDS)
+
+    def _interrupt_if_late(self) -> None:
+        main = threading.main_thread().ident
+        if main is not None and perf_counter() - self.entered > self._limit:
+            signal.pthread_kill(main, signal.SIGURG)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self.entered and perf_counter() - self.entered > self._limit:
+            raise HookBlocked
+
+
+class _Watched(Awaitable[T]):
+    """Runs a coroutine as `await` does (PEP 380 has the expansion) and notes when it holds the loop."""
+
+    def __init__(self, guard: LoopGuard, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._guard = guard
+        self._coroutine = coroutine
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        guard, coroutine = self._guard, self._coroutine
+        step: Callable[[], Any] = partial(coroutine.send, None)
+        while True:
+            if guard.parked:
+                guard.wake()
+            guard.entered = perf_counter()
+            try:
+                waited_for = step()
+            except StopIteration as end:
+                value: T = end.value
+                return value
+            except HookBlocked:
+                # It may have come when the coroutine had just handed over.
+                guard.entered = 0.0
+                coroutine.close()
+                raise
+            finally:
+                guard.entered = 0.0
+            try:
+                answer = yield waited_for
+            except GeneratorExit:
+                coroutine.close()
+                raise
+            except BaseException as error:
+                step = partial(coroutine.throw, error)
+            else:
+                step = partial(coroutine.send, answer)

@@ -1,0 +1,1 @@
+"""Finds and loads plugins: the bundled ones, and files of hooks in the profile."""
