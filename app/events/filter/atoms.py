@@ -40,6 +40,11 @@ def bare_value(text: str, field: str, operator: Operator) -> Value:
     return float(text) if number.group(2) or number.group(3) else int(text)
 
 
+def is_field(word: str) -> bool:
+    """Tell whether a word is a field, or begins like a path in the payload."""
+    return word in FIELDS or word.startswith("payload.")
+
+
 def field_of(word: Token) -> tuple[str, ...]:
     """Return the field that a word names, with the keys of a payload path.
 
@@ -74,6 +79,8 @@ def check_name_pattern(word: Token) -> None:
 
 def _nearest(head: str, keys: str) -> str:
     """Return a sentence that offers what may have been meant by an unknown field; empty when nothing is."""
+    if ":" in head or "*" in head:
+        return "The pattern of a name stands by itself: core:chat:* and source == chat. "
     near = difflib.get_close_matches(head.lower(), FIELDS, n=1)
     if near and not (keys and near[0] != "payload"):
         return f"Did you mean {near[0]}{'.' if keys else ''}{keys}? "

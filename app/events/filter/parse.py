@@ -7,14 +7,20 @@ import unicodedata
 from typing import Final, NoReturn, cast
 
 from workbench.app.errors import EventError
-from workbench.app.events.filter.atoms import CONDITION, MEANT, bare_value, check_name_pattern, field_of
+from workbench.app.events.filter.atoms import (
+    CONDITION,
+    MEANT,
+    bare_value,
+    check_name_pattern,
+    field_of,
+    is_field,
+)
 from workbench.app.events.filter.fields import (
     operator_problem,
     operators_of,
     value_problem,
 )
 from workbench.app.events.filter.syntax import (
-    FIELDS,
     All,
     AnyOf,
     Compare,
@@ -165,17 +171,19 @@ class _Parser:
         return found
 
     def _name(self, token: Token) -> Filter:
-        if token.text in FIELDS or token.text.startswith("payload."):
+        if is_field(token.text):
             field = token.text.partition(".")[0]
             self._refuse(operators_of(field), f"Compare the field {field} with a value: {_example(field)}.")
         check_name_pattern(token)
         return Everything() if token.text == "*" else Name(token.text)
 
     def _comparison(self, word: Token) -> Filter:
-        field = field_of(word)
         sign = self._peek()
+        if sign.text == "!" and not is_field(word.text):
+            self._refuse(("and", "or", "the end"))
+        field = field_of(word)
         if sign.kind != "operator":
-            self._refuse(operators_of(field[0]))
+            self._refuse(operators_of(field[0]), f"Write {sign.text}= instead.")
         self._take()
         operator = cast("Operator", sign.text)
         if wrong := operator_problem(field[0], operator):
@@ -212,7 +220,7 @@ class _Parser:
         what_to_do = _HINTS.get(expected, f"Write {wanted} here.")
         raise problem(
             f"{found} where {wanted} is expected",
-            _other_word(token) or hint or _reserved_word(token) or what_to_do,
+            hint or _other_word(token) or _reserved_word(token) or what_to_do,
             token.start,
             len(token.text),
             expected,
