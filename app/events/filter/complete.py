@@ -10,7 +10,7 @@ from typing import Final, Literal
 import msgspec
 
 from workbench.app.errors import EventError
-from workbench.app.events.filter.fields import OPERATOR_HELP, operators_of
+from workbench.app.events.filter.fields import OPERATOR_HELP, ORDER, operators_of
 from workbench.app.events.filter.format import format_field, quoted
 from workbench.app.events.filter.parse import RESERVED, SPANS
 from workbench.app.events.filter.syntax import FIELDS
@@ -156,7 +156,7 @@ def _choices(place: _Place, text: str, known: _Known) -> Choices:
         case "operator":
             yield from _operators(place.before[-1].text)
         case "value":
-            yield from _values(place.before[-2].text if len(place.before) > 1 else "", known)
+            yield from _values([token.text for token in place.before[-2:]], known)
         case "time":
             yield from _TIMES.items()
         case "join":
@@ -182,17 +182,18 @@ def _operators(field: str) -> Choices:
     return ((sign, OPERATOR_HELP[sign]) for sign in operators_of(field.partition(".")[0]))
 
 
-def _values(field: str, known: _Known) -> Choices:
-    match field:
-        case "name":
+def _values(comparison: Sequence[str], known: _Known) -> Choices:
+    """Yield the values for a field and its operator."""
+    match comparison:
+        case ["name", _]:
             yield from ((name, _about(name)) for name in known.names)
-        case "source":
+        case ["source", _]:
             yield from ((_as_value(source), "") for source in known.sources)
-        case "language":
+        case ["language", _]:
             yield from _LANGUAGES.items()
-        case "time":
+        case ["time", _]:
             yield from _TIMES.items()
-        case _ if field.removeprefix("payload.") in _truths():
+        case [field, sign] if sign not in ORDER and field.removeprefix("payload.") in _truths():
             yield from _TRUTHS.items()
 
 
