@@ -33,6 +33,7 @@ def index() -> Iterator[sqlite3.Connection]:
 @example("foo\nab", "ab")
 @example("e\u0301ab", "ab")
 @example("K1", "k1")
+@example("🤖ab 🏱ab", "ab")
 def test_an_index_of_the_words_misses_nothing(index: sqlite3.Connection, line: str, search: str) -> None:
     payload = msgspec.json.encode({"line": line}).decode()
     words = search_words(search)

@@ -2,9 +2,8 @@
 
 A word is a run of letters and digits; everything else parts words, underscores and the escapes of JSON too
 (in the payload as it is stored, the n that stands for a line end would be a letter of the word after it). So
-the words of an event are those that the tokenizer `unicode61` of SQLite's full-text search finds in
-`searchable(name, payload)`: an index made of that text finds at least every event that `text_finder` finds.
-It may find more, for it ignores accents.
+SQLite's full-text search with its tokenizer `unicode61` finds in `searchable(name, payload)` at least every event
+that `text_finder` finds. It may find more; whoever asks an index checks what it gives with `text_finder`.
 """
 
 from __future__ import annotations
@@ -17,8 +16,9 @@ from typing import Final
 import msgspec
 
 _ESCAPE: Final = re.compile(r"\\(?:u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_SIGN: Final = re.compile(r"[^\w\x00-\x7f]")
 _WORD: Final = re.compile(r"[0-9a-z]+")
-# Letters, digits, accents, and what has no meaning yet or a private one.
+# All else makes words: letters, digits, accents, and what has no meaning yet or a private one.
 _PARTS_WORDS: Final = frozenset({"P", "S", "Z"})
 _CONTROLS: Final = frozenset({"Cc", "Cf"})
 
@@ -30,7 +30,8 @@ def searchable(name: str, payload: str) -> str:
         name: the event's name.
         payload: the event's payload as JSON.
     """
-    return f"{name}\n{_ESCAPE.sub(' ', payload) if chr(92) in payload else payload}"
+    text = f"{name}\n{_ESCAPE.sub(' ', payload) if chr(92) in payload else payload}"
+    return text if text.isascii() else _SIGN.sub(_spaced, text)
 
 
 def search_words(value: str) -> tuple[str, ...] | None:
@@ -41,7 +42,7 @@ def search_words(value: str) -> tuple[str, ...] | None:
 
     Returns:
         None where words do not do: there are none, or there are letters other than ASCII ones; then the value
-        as a whole must be contained (see `contains_finder`), and no index of words helps.
+        as a whole must be contained, and no index of words helps.
     """
     if not value.isascii() and any(ord(each) > 127 and _is_of_word(each) for each in value):
         return None
@@ -76,6 +77,11 @@ def _begins_word(expression: re.Pattern[str], text: str) -> bool:
         if match.start() == 0 or not _is_of_word(text[match.start() - 1]):
             return True
     return False
+
+
+def _spaced(sign: re.Match[str]) -> str:
+    """Return a space for a sign: SQLite takes those younger than its tables, as most emoji, for letters."""
+    return sign.group() if _is_of_word(sign.group()) else " "
 
 
 def _is_of_word(character: str) -> bool:
