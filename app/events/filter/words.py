@@ -2,8 +2,8 @@
 
 A word is a run of letters and digits; everything else parts words, underscores and the escapes of JSON too
 (in the payload as it is stored, the n that stands for a line end would be a letter of the word after it). So
-SQLite's full-text search with its tokenizer `unicode61` finds in `searchable(name, payload)` at least every event
-that `text_finder` finds. It may find more; whoever asks an index checks what it gives with `text_finder`.
+SQLite's full-text search with its tokenizer `unicode61` finds in `searchable(name, payload)` at least every
+event that `text_finder` finds. It may find more, so what an index gives is checked with `text_finder`.
 """
 
 from __future__ import annotations
