@@ -12,6 +12,7 @@ from workbench.app.commands import (
     model_commands,
     session_commands,
     status,
+    turn_commands,
 )
 from workbench.app.commands.arguments import REST, Completes, Completion
 from workbench.app.commands.command import CHAT_FACES, Command, CommandContext, CommandResult, command
@@ -22,6 +23,7 @@ _MODULES = (
     status,
     session_commands,
     chat_commands,
+    turn_commands,
     model_commands,
     event_commands,
     config_commands,
