@@ -29,7 +29,12 @@ from workbench.app.events.filter.words import search_words
 from workbench.app.events.rows import microseconds
 
 ODD: Final = "\ue000"
-"""The word in the text index of every event whose text it may see otherwise than the filters do."""
+"""The word in the text index of every event whose words it may see otherwise than the filters do."""
+WIDE: Final = "\ue001"
+"""The word in the text index of every event with other characters than ASCII."""
+
+NAME_IS_ONE_OF: Final = "name IN (SELECT value FROM json_each(?))"
+"""The condition that an event has one of the names in a JSON list."""
 
 _LAST: Final = 2**63 - 1
 # SQLite bounds how deep a condition is, and each further part of a long one is a level.
@@ -37,9 +42,14 @@ _MOST_PARTS: Final = 200
 _MOST_WORDS: Final = 16
 _TINY: Final = 1e-300
 _HUGE: Final = 1e300
-# What holds for odd events must not be decided by SQL: it knows no case but that of ASCII letters.
-_ODD_NAME: Final = "length(name) <> length(CAST(name AS BLOB))"
-_ODD_PAYLOAD: Final = "(instr(payload, '\\') OR length(payload) <> length(CAST(payload AS BLOB)))"
+_SOMEWHERE: Final = "(payload LIKE ? ESCAPE '\\' OR name LIKE ? ESCAPE '\\')"
+# What is contained in a text with other characters than ASCII is not for SQL to decide: it knows the case of
+# ASCII letters only.
+_WIDE: Final = "length({0}) <> length(CAST({0} AS BLOB))"
+_WIDE_NAME: Final = _WIDE.format("name")
+_WIDE_PAYLOAD: Final = _WIDE.format("payload")
+# SQLite ends a text at an escaped NUL.
+_HAS_NUL: Final = "instr(payload, '\\u0000')"
 _COLUMNS: Final = {
     "name": "name",
     "source": "source",
@@ -62,6 +72,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         exact: whether it holds for no other event.
         index: the index of `events` to go through, None to go through the table.
         covered: whether that index alone decides, so that no row is read.
+        names: the names that may fit, as a JSON list, where only some may.
         words: what the text index finds first (an FTS5 query), None when it is of no use.
         first: smallest number that may fit.
         last: greatest number that may fit.
@@ -72,6 +83,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     exact: bool
     index: str | None = None
     covered: bool = False
+    names: str | None = None
     words: str | None = None
     first: int = 0
     last: int = _LAST
@@ -109,6 +121,7 @@ def plan_of(filter_: Filter, names: Sequence[str], now: datetime) -> Plan:
         exact=part.exact,
         index=_index(needed) if part is not _ANY else None,
         covered=_by_name(filter_),
+        names=_names(needed, names),
         words=_words(filter_),
         first=first,
         last=last,
@@ -193,7 +206,12 @@ def _of_names(filter_: Filter, wanted: bool, names: Sequence[str]) -> _Part:
     """Return the condition on names, of which the log has few and an index."""
     fits = matcher(filter_)
     chosen = [name for name in names if fits(Event(name=name, source="", id="")) is wanted]
-    return _Part("name IN (SELECT value FROM json_each(?))", (msgspec.json.encode(chosen).decode(),))
+    return _Part(NAME_IS_ONE_OF, (msgspec.json.encode(chosen).decode(),))
+
+
+def _names(needed: Sequence[Filter], names: Sequence[str]) -> str | None:
+    parts = tuple(part for part in needed if _by_name(part))
+    return str(_of_names(All(parts), True, names).values[0]) if parts else None
 
 
 def _joined(parts: Sequence[_Part], *, both: bool) -> _Part:
@@ -233,23 +251,24 @@ def _column(column: str, operator: Operator, value: Value) -> _Part:
         if value is None:
             return _Part(f"{column} IS NULL")
         return _Part(f"{column} = ?", (value,)) if isinstance(value, str) else _ANY
-    odd = f"length({column}) <> length(CAST({column} AS BLOB))"
+    wide = _WIDE.format(column)
     wanted = str(value).casefold()
     if not wanted.isascii():
-        return _Part(odd, (), exact=False)
-    return _Part(f"({column} LIKE ? ESCAPE '\\' OR {odd})", (_containing(wanted),), exact=False)
+        return _Part(wide, (), exact=False)
+    return _Part(f"({column} LIKE ? ESCAPE '\\' OR {wide})", (_containing(wanted),), exact=False)
 
 
 def _text(value: str) -> _Part:
     words = search_words(value)
-    wanted = words or (msgspec.json.encode(value).decode()[1:-1].casefold(),)
-    odd = f"{_ODD_PAYLOAD} OR {_ODD_NAME}"
-    if not all(word.isascii() for word in wanted):
-        return _Part(f"({odd})", (), exact=False)
-    patterns = [_containing(word) for word in wanted[:_MOST_WORDS]]
-    each = " AND ".join(["(payload LIKE ? ESCAPE '\\' OR name LIKE ? ESCAPE '\\')"] * len(patterns))
-    doubled = tuple(pattern for pattern in patterns for _ in range(2))
-    return _Part(f"({each} OR {odd})", doubled, exact=False)
+    if words is not None:
+        # Words are of ASCII letters, and no case but theirs counts.
+        patterns = tuple(_containing(word) for word in words[:_MOST_WORDS] for _ in range(2))
+        return _Part(f"({' AND '.join([_SOMEWHERE] * (len(patterns) // 2))})", patterns, exact=False)
+    wanted = msgspec.json.encode(value).decode()[1:-1].casefold()
+    wide = f"{_WIDE_PAYLOAD} OR {_WIDE_NAME}"
+    if not wanted.isascii():
+        return _Part(f"({wide})", (), exact=False)
+    return _Part(f"({_SOMEWHERE} OR {wide})", (_containing(wanted),) * 2, exact=False)
 
 
 def _payload(keys: Sequence[str], operator: Operator, value: Value) -> _Part:
@@ -258,13 +277,7 @@ def _payload(keys: Sequence[str], operator: Operator, value: Value) -> _Part:
         return _ANY
     found = "json_extract(payload, ?)"
     if operator == "~":
-        wanted = str(value).casefold()
-        if not wanted.isascii():
-            return _Part(_ODD_PAYLOAD, (), exact=False)
-        sql = (
-            f"({found} LIKE ? ESCAPE '\\' OR json_type(payload, ?) NOT IN ('text', 'null') OR {_ODD_PAYLOAD})"
-        )
-        return _Part(sql, (path, _containing(wanted), path), exact=False)
+        return _payload_contains(path, str(value).casefold())
     if value is None:
         # What is missing is null.
         return _Part(f"{found} IS NULL", (path,))
@@ -282,6 +295,19 @@ def _payload(keys: Sequence[str], operator: Operator, value: Value) -> _Part:
             return _Part(f"{found} >= ?", (path, low), exact=False)
         case _:
             return _Part(f"{found} <= ?", (path, high), exact=False)
+
+
+def _payload_contains(path: str, wanted: str) -> _Part:
+    if not wanted.isascii():
+        return _Part(_WIDE_PAYLOAD, (), exact=False)
+    pattern = _containing(wanted)
+    other = "json_type(payload, ?) NOT IN ('text', 'null')"
+    sql = f"(json_extract(payload, ?) LIKE ? ESCAPE '\\' OR {other} OR {_HAS_NUL})"
+    values: tuple[str, ...] = (path, pattern, path)
+    if _is_plain(wanted):
+        # As the payload stands, it is looked through sooner than its parts are found.
+        sql, values = f"payload LIKE ? ESCAPE '\\' AND {sql}", (pattern, *values)
+    return _Part(f"({sql} OR {_WIDE_PAYLOAD})", values, exact=False)
 
 
 def _path(keys: Sequence[str]) -> str | None:
@@ -342,7 +368,7 @@ def _searched(value: str) -> str | None:
     words = search_words(value)
     if words is not None:
         return _all_of([f'("{word}"* OR "{ODD}")' for word in words])
-    return None if value.casefold().isascii() else f'"{ODD}"'
+    return None if value.casefold().isascii() else f'"{WIDE}"'
 
 
 def _all_of(parts: Sequence[str]) -> str | None:

@@ -20,7 +20,7 @@ from workbench.app.events.family import LARGEST_FAMILY, Family, find_family
 from workbench.app.events.filter.match import matcher
 from workbench.app.events.filter.syntax import Everything, Filter
 from workbench.app.events.rows import COLUMNS, event_of, microseconds
-from workbench.app.events.search import Found, Search, pieces
+from workbench.app.events.search import Found, Search, counting, pieces
 from workbench.app.store.store import Store
 
 __all__ = ["LARGEST_FAMILY", "EventReader", "Family", "Found"]
@@ -149,6 +149,9 @@ class EventReader:
         """
         if isinstance(wanted, Everything):
             return int((await self._store.read("SELECT count(*) FROM events WHERE seq > ?", (above,)))[0][0])
+        plan = plan_of(wanted, await self.names(), datetime.now(UTC))
+        if plan.exact:
+            return int((await self._store.read(*counting(plan, above)))[0][0])
         looking = self._pieces(wanted, above + 1, None, None, page=_NUMBERS, newest_first=False)
         total = 0
         async with aclosing(looking) as search:
@@ -271,7 +274,7 @@ class EventReader:
             first=max(first, oldest, plan.first),
             last=min(newest if last is None else last, newest, plan.last),
             newest_first=newest_first,
-            page=page,
+            page=page if plan.exact and not whole else min(page, _PAGE),
             whole=whole,
         )
         async with aclosing(pieces(self._store, search)) as found:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from workbench.app.errors import StoreError
-from workbench.app.events.conditions import Plan
+from workbench.app.events.conditions import NAME_IS_ONE_OF, Plan
 from workbench.app.events.event import Event
 from workbench.app.events.rows import COLUMNS, event_of
 from workbench.app.events.text_index import forget_index, indexed_seq
@@ -21,6 +21,10 @@ _FIRST_SPAN: Final = 16_384
 _GROWTH: Final = 4
 # Rows that one read looks at, where no index leaves any out: some ten milliseconds of a reader's time.
 _MOST_ROWS: Final = 65_536
+# Numbers that one read passes where an index leaves most of them out.
+_MOST_SPARSE: Final = 1_048_576
+# Rows that are as soon looked up one by one as any other way of finding them pays.
+_FEW: Final = 10_000
 # What is common is found soonest by looking; the text index pays after so many events with little in them.
 _LOOK_FIRST: Final = 32_768
 _INDEX_FAULTS: Final = ("store.corrupt", "store.failed")
@@ -72,15 +76,18 @@ async def pieces(store: Store, search: Search) -> AsyncGenerator[Found, None]:
     Raises:
         StoreError: the database cannot be read.
     """
+    search = await _chosen(store, search)
     first, last, span = search.first, search.last, _FIRST_SPAN
-    uses_words = search.plan.words is not None and search.plan.index in (None, "events_name")
+    uses_words = search.plan.words is not None and search.plan.index is None
     looked, indexed = 0, None
     while first <= last:
         by_words = False
         if uses_words and looked >= _LOOK_FIRST:
             indexed = await indexed_seq(store) if indexed is None else indexed
             by_words = (last if search.newest_first else first) <= indexed
-        low, high = _window(search, first, last, indexed if by_words else None, span)
+        low, high = _window(search, first, last, _MOST_SPARSE if by_words else span)
+        if by_words and indexed is not None:
+            high = min(high, indexed)
         try:
             rows = await store.read(*_statement(search, low, high, by_words=by_words))
         except StoreError as error:
@@ -95,21 +102,32 @@ async def pieces(store: Store, search: Search) -> AsyncGenerator[Found, None]:
         first, last = (first, reached - 1) if search.newest_first else (reached + 1, last)
         looked += high - low + 1 if not full else 0
         if not full:
-            span = min(span * _GROWTH, _MOST_ROWS if search.plan.index is None else 2**62)
+            span = min(span * _GROWTH, _MOST_ROWS if search.plan.index is None else _MOST_SPARSE)
 
 
-def _window(search: Search, first: int, last: int, indexed: int | None, span: int) -> tuple[int, int]:
-    """Return the smallest and the greatest number of the next read.
+async def _chosen(store: Store, search: Search) -> Search:
+    """Leave the index of names away where it would mean to look up much of the log row by row."""
+    plan = search.plan
+    if plan.index != "events_name" or plan.covered:
+        return search
+    few = (
+        "SELECT count(*) FROM (SELECT 1 FROM events INDEXED BY events_name"  # noqa: S608 - made of constants
+        f" WHERE {NAME_IS_ONE_OF} AND seq >= ? AND seq <= ? LIMIT ?)"
+    )
+    found = (await store.read(few, (plan.names, search.first, search.last, _FEW)))[0][0]
+    if found < _FEW:
+        return search
+    return msgspec.structs.replace(search, plan=msgspec.structs.replace(plan, index=None))
 
-    Args:
-        search: what is looked for.
-        first: the smallest number that is left.
-        last: the greatest number that is left.
-        indexed: how far the text index goes, when it is used: it skips, so that the read may go far.
-        span: how many numbers a read without it passes.
-    """
-    if indexed is not None:
-        return first, min(last, indexed)
+
+def counting(plan: Plan, above: int) -> tuple[str, tuple[Any, ...]]:
+    """Return the query that counts what an exact plan finds above a number, and its values."""
+    index = f"INDEXED BY {plan.index}" if plan.index is not None else "NOT INDEXED"
+    return f"SELECT count(*) FROM events {index} WHERE seq > ? AND {plan.where}", (above, *plan.values)  # noqa: S608
+
+
+def _window(search: Search, first: int, last: int, span: int) -> tuple[int, int]:
+    """Return the smallest and the greatest number of the next read, of those that are left."""
     if search.newest_first:
         return max(first, last - span + 1), last
     return first, min(last, first + span - 1)
