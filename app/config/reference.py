@@ -14,6 +14,7 @@ from msgspec.inspect import (
     BoolType,
     FloatType,
     IntType,
+    LiteralType,
     NoneType,
     StrType,
     Type,
@@ -62,6 +63,8 @@ def _words(info: Type) -> str:
         return ", or ".join(_words(part) for part in parts)
     if isinstance(info, VarTupleType):
         return f"a list of {_words(info.item_type)}s"
+    if isinstance(info, LiteralType):
+        return " or ".join(sorted(str(value) for value in info.values))
     if isinstance(info, IntType | FloatType):
         return f"{'a whole number' if isinstance(info, IntType) else 'a number'}{_range(info)}"
     return _PLAIN[type(info)]

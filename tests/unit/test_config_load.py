@@ -68,10 +68,17 @@ def test_variables_that_are_no_settings_are_left_alone(paths: Paths) -> None:
 
 
 def test_every_setting_has_one_variable(paths: Paths) -> None:
-    samples = {"model.folders": '["/a", "b"]', "events.json_lines": "false", "ui.side_by_side_columns": "100"}
+    samples = {
+        "events.json_lines": "false",
+        "ui.side_by_side_columns": "100",
+        "hooks.priorities": '["mine.hook=10"]',
+        "logging.level": "debug",
+        "cost.prices": '["guide=0.1/0.2"]',
+    }
     for key in setting_types():
         default = get(Settings(), key)
-        text = samples.get(key) or ("x" if isinstance(default, str) else str(default or 1))
+        plain = '["/a", "b"]' if isinstance(default, tuple) else "x"
+        text = samples.get(key) or (plain if isinstance(default, str | tuple) else str(default or 1))
         variable = "WORKBENCH_" + key.replace(".", "_").upper()
         assert list(load(paths, environ={variable: text}).origins) == [key]
 
