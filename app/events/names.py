@@ -283,6 +283,15 @@ class HookRan(Payload, frozen=True):
     context: dict[str, Any] | None = None
 
 
+class HookRetried(Payload, frozen=True):
+    """Something failed and is tried again as a hook asked; `attempt` counts the tries from 1."""
+
+    point: str
+    attempt: int
+    wait_ms: float
+    code: str
+
+
 class HookBreakerChanged(Payload, frozen=True):
     """A hook's circuit breaker went from one state to another: closed, open or half_open."""
 
@@ -291,6 +300,22 @@ class HookBreakerChanged(Payload, frozen=True):
     state: str
     previous: str
     reason: str = ""
+
+
+class HookPaused(Payload, frozen=True):
+    """Something waits at a breakpoint for a person's answer; `value` is what is about to happen."""
+
+    pause_id: str
+    point: str
+    value: dict[str, Any]
+
+
+class HookResumed(Payload, frozen=True):
+    """What waited at a breakpoint went on; `outcome` is continue, modified, cancel, timeout or cancelled."""
+
+    pause_id: str
+    point: str
+    outcome: str
 
 
 class CommandRun(Payload, frozen=True):
@@ -337,7 +362,10 @@ CORE_EVENTS: Final[dict[str, type[Payload]]] = {
     "core:hook:removed": HookRegistered,
     "core:hook:changed": HookRegistered,
     "core:hook:ran": HookRan,
+    "core:hook:retried": HookRetried,
     "core:hook:breaker_changed": HookBreakerChanged,
+    "core:hook:paused": HookPaused,
+    "core:hook:resumed": HookResumed,
     "core:command:run": CommandRun,
 }
 """Every core event with the type that its payload must fit."""

@@ -24,6 +24,7 @@ def test_every_core_event_has_a_well_formed_name_and_a_described_payload(name: s
 def example(declared: type[msgspec.Struct]) -> dict[str, Any]:
     """Return a payload that fits: each required field with a value of its type."""
     values = {"str": "x", "int": 1, "float": 1.5, "bool": True, "list[str]": ["x"]}
+    values |= {"dict[str, typing.Any]": {}, "list[dict[str, typing.Any]]": []}
     found = {}
     for field in msgspec.structs.fields(declared):
         if field.required:

@@ -1,0 +1,42 @@
+"""What plugins and files of hooks import: `from workbench.plugins import hook, Modified`."""
+
+from __future__ import annotations
+
+from workbench.app.events.event import Event
+from workbench.app.hooks import points, values
+from workbench.app.hooks.hook import Hook, HookContext, Scope, hook
+from workbench.app.hooks.results import (
+    Cache,
+    Cancel,
+    Continue,
+    Fork,
+    Modified,
+    Redirect,
+    Replace,
+    Result,
+    Retry,
+    Skipped,
+)
+from workbench.app.plugin_host.plugin import Plugin, PluginHost
+
+__all__ = [
+    "Cache",
+    "Cancel",
+    "Continue",
+    "Event",
+    "Fork",
+    "Hook",
+    "HookContext",
+    "Modified",
+    "Plugin",
+    "PluginHost",
+    "Redirect",
+    "Replace",
+    "Result",
+    "Retry",
+    "Scope",
+    "Skipped",
+    "hook",
+    "points",
+    "values",
+]
