@@ -318,6 +318,42 @@ class HookResumed(Payload, frozen=True):
     outcome: str
 
 
+class HookFileLoaded(Payload, frozen=True):
+    """A file of hooks was loaded; `generation` counts its versions, `printed` is what it printed then."""
+
+    file: str
+    hooks: list[str]
+    version: str
+    generation: int
+    printed: str = ""
+
+
+class HookFileFailed(Payload, frozen=True):
+    """A file of hooks could not be loaded; its last good version goes on. `line` is 0 when there is none."""
+
+    file: str
+    line: int
+    message: str
+
+
+class HookReplayed(Payload, frozen=True):
+    """A trace was run again through the present code of its hook, without effect.
+
+    `trace` is the id of the event with the trace, a colon, and the place in its runs. `then` and `now` have
+    result, and where they apply changes, answer and error; `differences` names those of them that differ.
+    """
+
+    trace: str
+    hook: str
+    point: str
+    same: bool
+    differences: list[str]
+    then: dict[str, Any]
+    now: dict[str, Any]
+    then_ms: float
+    now_ms: float
+
+
 class CommandRun(Payload, frozen=True):
     """A command ended; `outcome` is ok or an error code."""
 
@@ -366,6 +402,9 @@ CORE_EVENTS: Final[dict[str, type[Payload]]] = {
     "core:hook:breaker_changed": HookBreakerChanged,
     "core:hook:paused": HookPaused,
     "core:hook:resumed": HookResumed,
+    "core:hook:file_loaded": HookFileLoaded,
+    "core:hook:file_failed": HookFileFailed,
+    "core:hook:replayed": HookReplayed,
     "core:command:run": CommandRun,
 }
 """Every core event with the type that its payload must fit."""
