@@ -117,19 +117,20 @@ async def _run(invocation: Invocation, options: CommonOptions) -> int:
     if not options.debug:
         handler = background_failures(paths_for(options.data_dir).logs)
         asyncio.get_running_loop().set_exception_handler(handler)
+    answer = _Answer(options)
     with Interrupts() as interrupts:
-        result = await _answer(invocation, options, interrupts)
-        await interrupts.finish(_print(result, options))
+        result = await _answer(invocation, answer, interrupts)
+        await interrupts.finish(answer.whole(result))
     return result.exit_code
 
 
-async def _answer(invocation: Invocation, options: CommonOptions, interrupts: Interrupts) -> CommandResult:
+async def _answer(invocation: Invocation, answer: _Answer, interrupts: Interrupts) -> CommandResult:
     """Run a command in a workbench with what it needs."""
     from workbench.app.workbench import Workbench
 
-    command = invocation.command
+    command, options = invocation.command, answer.options
     if command.needs is None:
-        return await _run_in(invocation, options, interrupts, None)
+        return await _run_in(invocation, answer, interrupts, None)
 
     async def inside(*, read_only: bool) -> CommandResult:
         opening = Workbench.open(
@@ -140,19 +141,61 @@ async def _answer(invocation: Invocation, options: CommonOptions, interrupts: In
             read_only=read_only,
         )
         async with opening as workbench:
-            return await _run_in(invocation, options, interrupts, workbench)
+            return await _run_in(invocation, answer, interrupts, workbench)
 
     if command.reads_only:
         try:
             return await inside(read_only=True)
         except StoreError:
+            if answer.begun:
+                raise
             # A new, damaged or older database: opening it for writing makes, mends or migrates it.
             return await inside(read_only=False)
     return await inside(read_only=False)
 
 
+class _Answer:
+    """Standard output, for an answer in pieces or as a whole; with --json, each item is a line.
+
+    Args:
+        options: what the command line asked for.
+    """
+
+    def __init__(self, options: CommonOptions) -> None:
+        from workbench.app.headless.streams import Stream
+
+        self.options = options
+        self.begun = False
+        """Whether a part of the answer has been given, so that it cannot be begun again."""
+        self._stream = Stream(1)
+
+    async def hand_out(self, items: Sequence[Any], lines: Sequence[str]) -> None:
+        """Write a piece of the answer; see `command.HandOut`."""
+        from workbench.app.headless.lines import to_json
+
+        pieces = [to_json(item) for item in items] if self.options.json else lines
+        if not pieces:
+            self._stream.check()
+            return
+        self.begun = True
+        await self._write(pieces)
+
+    async def whole(self, result: CommandResult) -> None:
+        """Write an answer that was not handed out."""
+        from workbench.app.headless.lines import to_json
+
+        if not result.handed_out:
+            await self._write([to_json(result.data)] if self.options.json else result.lines)
+
+    async def _write(self, lines: Sequence[str]) -> None:
+        from workbench.app.text import printable
+
+        text = "".join(f"{line}\n" for line in lines)
+        await self._stream.write(printable(text) if self._stream.is_terminal else text)
+
+
 async def _run_in(
-    invocation: Invocation, options: CommonOptions, interrupts: Interrupts, workbench: Any
+    invocation: Invocation, answer: _Answer, interrupts: Interrupts, workbench: Any
 ) -> CommandResult:
     from workbench.app.commands.builtin import builtin_registry
     from workbench.app.commands.command import CommandContext
@@ -160,6 +203,7 @@ async def _run_in(
     from workbench.app.headless.streams import Stream
     from workbench.app.paths import paths_for
 
+    options = answer.options
     narrator = Narrator(Stream(2), verbose=options.verbose)
     context = CommandContext(
         face="cli",
@@ -168,18 +212,6 @@ async def _run_in(
         opened=workbench,
         overrides=options.overrides,
         say=narrator.progress,
+        hand_out=answer.hand_out,
     )
     return await interrupts.guard(builtin_registry().run(invocation, context))
-
-
-async def _print(result: CommandResult, options: CommonOptions) -> None:
-    from workbench.app.headless.lines import to_json
-    from workbench.app.headless.streams import Stream
-    from workbench.app.text import printable
-
-    stream = Stream(1)
-    if options.json:
-        await stream.write(f"{to_json(result.data)}\n")
-    else:
-        text = "".join(f"{line}\n" for line in result.lines)
-        await stream.write(printable(text) if stream.is_terminal else text)

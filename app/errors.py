@@ -18,6 +18,7 @@ CODES: Final[dict[str, str]] = {
     "event.bad_filter": "A filter for events cannot be read.",
     "event.bad_pattern": "An event pattern cannot be read.",
     "event.bad_payload": "An event's payload does not fit its declared type.",
+    "event.not_exported": "Events could not be written to a file.",
     "event.subscriber_stuck": "A subscriber that must get every event stopped taking them.",
     "expect.not_met": "An expectation of a script does not hold.",
     "hook.bad_result": "A hook answered something that makes no sense at its point.",

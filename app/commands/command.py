@@ -25,6 +25,14 @@ CHAT_FACES: Final[frozenset[Face]] = frozenset({"headless", "slash", "palette", 
 """Where there is a current session."""
 
 
+HandOut = Callable[[Sequence[Any], Sequence[str]], Awaitable[None]]
+"""Gives a piece of a long answer: items for programs, JSON-able, and lines for people that say the same.
+
+An empty piece asks only whether anybody still reads; when nobody does, an exception of the face itself ends
+the command.
+"""
+
+
 async def _say_nothing(_line: str) -> None:
     """Leave progress unsaid."""
 
@@ -42,6 +50,7 @@ class CommandContext:
         session_id: the current session, None when there is none.
         app: the full-screen program, for commands that it registers itself.
         say: tells how a long command goes on; what is said is no result.
+        hand_out: gives a long answer piece by piece, as it comes; None where answers are given as a whole.
     """
 
     face: Face
@@ -52,6 +61,7 @@ class CommandContext:
     session_id: str | None = None
     app: object | None = None
     say: Callable[[str], Awaitable[None]] = _say_nothing
+    hand_out: HandOut | None = None
 
     @property
     def workbench(self) -> Workbench:
@@ -72,10 +82,17 @@ def context_of(
     session_id: str | None = None,
     app: object | None = None,
     say: Callable[[str], Awaitable[None]] = _say_nothing,
+    hand_out: HandOut | None = None,
 ) -> CommandContext:
     """Return the context of a command that is asked for inside an open workbench; see `CommandContext`."""
     return CommandContext(
-        face=face, paths=workbench.paths, opened=workbench, session_id=session_id, app=app, say=say
+        face=face,
+        paths=workbench.paths,
+        opened=workbench,
+        session_id=session_id,
+        app=app,
+        say=say,
+        hand_out=hand_out,
     )
 
 
@@ -91,6 +108,7 @@ class CommandResult:
         exit_code: what a program that ran only this command ends with.
         turn: begins a turn that the face must now run and show, as if a message had been sent.
         end: whether the program or script should end.
+        handed_out: whether the answer was given by `CommandContext.hand_out`; `data` only sums it up then.
     """
 
     data: Any = None
@@ -100,6 +118,7 @@ class CommandResult:
     exit_code: int = 0
     turn: Callable[[], AsyncGenerator[Part]] | None = None
     end: bool = False
+    handed_out: bool = False
 
 
 Run = Callable[..., Awaitable[CommandResult]]

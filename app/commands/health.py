@@ -137,14 +137,15 @@ async def _probe_store(workbench: Workbench) -> str:
 
 async def _probe_log(workbench: Workbench) -> str:
     """Publish an event and find it in the store."""
-    from workbench.app.events.log import EventQuery, find_events, last_seq
+    from workbench.app.events.filter.syntax import Name
+    from workbench.app.events.log import last_seq
+    from workbench.app.events.reader import EventReader
 
     if not workbench.store.writable:
         return f"read; {await last_seq(workbench.store)} is the last event"
     event = await workbench.bus.emit(_PROBE_EVENT, {"check": "log"}, source="health")
     await workbench.log.flush()
-    query = EventQuery(pattern=_PROBE_EVENT, after_seq=event.seq - 1, limit=1)
-    found = [kept async for kept in find_events(workbench.store, query)]
+    found = await EventReader(workbench.store).after(Name(_PROBE_EVENT), event.seq - 1, 1)
     if [kept.id for kept in found] != [event.id]:
         raise StoreError(
             "failed", "A published event did not arrive in the log.", "Look for space on the disk."

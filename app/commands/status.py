@@ -21,7 +21,7 @@ from workbench.app.commands.git import GitState, git_state
 async def status(context: CommandContext) -> CommandResult:
     """Git state and submodules are those of the current folder."""
     workbench = context.workbench
-    from workbench.app.events.log import EventQuery, count_events
+    from workbench.app.events.reader import EventReader
 
     folder = await asyncio.to_thread(_current_folder)
     git = await git_state(folder) if folder is not None else "the current folder was deleted"
@@ -29,7 +29,7 @@ async def status(context: CommandContext) -> CommandResult:
     if workbench.store.writable:
         await workbench.log.flush()
     sessions = await workbench.sessions.count()
-    events = await count_events(workbench.store, EventQuery())
+    events = await EventReader(workbench.store).count()
     loaded = workbench.models.loaded
     data: dict[str, Any] = {
         "folder": str(folder) if folder is not None else None,

@@ -87,10 +87,11 @@ async def check_events(expected: ExpectEvent, workbench: Workbench, after_seq: i
 
 
 async def _count(pattern: str, workbench: Workbench, after_seq: int) -> int:
-    from workbench.app.events.log import EventQuery, count_events
+    from workbench.app.events.filter.syntax import Name
+    from workbench.app.events.reader import EventReader
 
     await workbench.log.flush()
-    return await count_events(workbench.store, EventQuery(pattern=pattern, after_seq=after_seq))
+    return await EventReader(workbench.store).count(Name(pattern), above=after_seq)
 
 
 def _holds(expected: ExpectEvent, found: int) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Final
+from typing import Any, Final
 
 from workbench.app.chat.parts import Part, ReplyFailed, ReplyStarted, TextDelta
-from workbench.app.commands.command import context_of
+from workbench.app.commands.command import CommandResult, context_of
 from workbench.app.commands.registry import Registry
 from workbench.app.errors import ExpectationError, SessionError, WorkbenchError, from_dict
 from workbench.app.headless.expect import check_events, check_reply
@@ -113,8 +113,18 @@ class Runner:
 
     async def _command(self, step: RunCommand) -> bool:
         invocation = step.invocation
+
+        async def hand_out(items: Sequence[Any], lines: Sequence[str]) -> None:
+            if items or lines:
+                piece = CommandResult(data=list(items), lines=lines)
+                await self._output.result(invocation.command.name, piece)
+
         context = context_of(
-            self._workbench, "headless", session_id=self._session_id, say=self._narrator.progress
+            self._workbench,
+            "headless",
+            session_id=self._session_id,
+            say=self._narrator.progress,
+            hand_out=hand_out,
         )
         await self._narrator.progress(f"{_where(step.place)}/{invocation.command.name}")
         result = await self._registry.run(invocation, context)

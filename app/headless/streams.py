@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 
 from workbench.app.headless.threads import on_own_thread
 
@@ -33,6 +34,18 @@ class Stream:
         data = text.encode("utf-8", "replace")
         async with self._lock:
             await on_own_thread(lambda: self._write(data))
+
+    def check(self) -> None:
+        """Find out, without writing, whether anybody still reads.
+
+        Raises:
+            OutputClosed: there is no reader.
+        """
+        poll = select.poll()
+        # Asked for nothing, it tells of nothing but the end of the other side.
+        poll.register(self._descriptor, 0)
+        if any(state & (select.POLLERR | select.POLLHUP) for _, state in poll.poll(0)):
+            raise OutputClosed
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
