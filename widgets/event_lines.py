@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
-import msgspec
 from rich.cells import cell_len
 
 from workbench.app.events.event import Event
 from workbench.app.text import one_line
-from workbench.widgets.chat_entry import safe
 from workbench.widgets.text_lines import Line, Run, fit
 
 _GAP: Final = 2
 _LONGEST_VALUE: Final = 120
-_MOST_DETAIL: Final = 100_000
+_WHOLE_CLOCK: Final = 12
 # What a reader looks for first, and knows without its key; other fields follow as they were given.
 _PLAIN: Final = (
     *("message", "problem", "command", "worker", "model", "name", "title", "state", "method", "outcome"),
@@ -45,12 +43,20 @@ def columns_for(width: int) -> Columns:
     return Columns(2, time, name, source, max(0, width - used))
 
 
-def event_line(event: Event, columns: Columns) -> Line:
-    """Return an event as a line that is at most as wide as its columns."""
+def event_line(event: Event, columns: Columns, *, today: date | None = None, pinned: bool = False) -> Line:
+    """Return an event as a line that is at most as wide as its columns.
+
+    Args:
+        event: the event.
+        columns: their widths.
+        today: events of another day show it, None for none.
+        pinned: whether it is marked as one that the reader keeps in view.
+    """
     level = severity(event)
-    runs = [Run({"error": "✗ ", "warning": "! "}.get(level, "  "), level)]
+    mark = {"error": "✗", "warning": "!"}.get(level, " ")
+    runs = [Run(mark, level), Run("▪", "pin")] if pinned else [Run(f"{mark} ", level)]
     if columns.time:
-        runs.append(Run(clock(event.time)[: columns.time] + " " * _GAP, "time"))
+        runs.append(Run(clock(event.time, today, columns.time).ljust(columns.time + _GAP), "time"))
     runs += _name(event.name, columns.name, level)
     if columns.source:
         runs.append(Run(fit(one_line(event.source, 80), columns.source) + " " * _GAP, "source"))
@@ -58,9 +64,31 @@ def event_line(event: Event, columns: Columns) -> Line:
     return tuple(runs)
 
 
-def clock(time: datetime) -> str:
-    """Return the local time of day with milliseconds."""
-    return time.astimezone().strftime("%H:%M:%S.%f")[:12]
+def unread_line(columns: Columns) -> Line:
+    """Return what stands for an event while it is read from the log."""
+    time = f"{'·' * min(8, columns.time)}".ljust(columns.time + _GAP) if columns.time else ""
+    return (Run("  "), Run(time, "unread"), Run(fit("·" * 12, min(12, columns.name)), "unread"))
+
+
+def missing_line(seq: int, width: int) -> Line:
+    """Return what stands for an event that is in no log: it was forgotten, or never written."""
+    return (Run(fit(f"  ─ event {seq:,} is not in the log", width), "note"),)
+
+
+def clock(time: datetime, today: date | None = None, width: int = 12) -> str:
+    """Return the local time of day in at most `width` characters, 8 or 12; of another day, day and minute.
+
+    Args:
+        time: the moment.
+        today: the present day; None when the day does not matter.
+        width: with 12 there are milliseconds, and the month of another day.
+    """
+    local = time.astimezone()
+    if today is None or (local.day == today.day and local.date() == today):
+        return local.strftime("%H:%M:%S.%f")[:width]
+    if width < _WHOLE_CLOCK:
+        return local.strftime("%d %H:%M")
+    return local.strftime("%d %b %H:%M") if local.year == today.year else local.strftime("%d %b %Y")
 
 
 def area(name: str) -> str:
@@ -103,29 +131,6 @@ def facts(payload: dict[str, Any]) -> list[Run]:
             runs.append(Run(f"{label} ", "key"))
         runs.append(Run(f"{shown}  ", "value"))
     return runs
-
-
-def detail_lines(event: Event) -> list[Line]:
-    """Return all that is known about an event: its ids, then its payload as JSON."""
-    lines: list[Line] = [(Run(one_line(event.name, 200), "title"),)]
-    pairs = (
-        ("time", event.time.astimezone(UTC).isoformat()),
-        ("seq", str(event.seq)),
-        ("id", event.id),
-        ("source", f"{event.source} ({event.language})"),
-        ("session", event.session_id),
-        ("turn or job", event.correlation_id),
-        ("caused by", event.parent_id),
-    )
-    for name, value in pairs:
-        if value:
-            lines.append((Run(f"{name:<12}", "key"), Run(one_line(value, 200), "value")))
-    text = msgspec.json.format(msgspec.json.encode(event.payload), indent=2).decode()
-    lines.append(())
-    lines += [(Run(line, "value"),) for line in safe(text[:_MOST_DETAIL]).split("\n")]
-    if len(text) > _MOST_DETAIL:
-        lines.append((Run(f"… {len(text) - _MOST_DETAIL:,} more characters, copy to see all", "key"),))
-    return lines
 
 
 def _name(name: str, width: int, level: str) -> list[Run]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection
+from datetime import datetime
 from typing import ClassVar, Final
 
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
+from textual.binding import Binding, BindingType
 from textual.cache import LRUCache
 from textual.geometry import Size
 from textual.message import Message
@@ -17,158 +17,223 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from workbench.app.events.event import Event
-from workbench.widgets.component_style import component_style
-from workbench.widgets.event_index import EventIndex, Row
-from workbench.widgets.event_lines import columns_for, event_line
-from workbench.widgets.text_lines import Line, Run, fit
+from workbench.widgets.event_feed import EventFeed
+from workbench.widgets.event_index import AllRows, Rows
+from workbench.widgets.event_paint import EVENT_CSS, EVENT_STYLES, EventPainter, local_now
 
 _MOST_STRIPS: Final = 1_024
-_AREAS: Final = ("chat", "session", "model", "worker", "store", "system", "event", "command", "other")
-_STYLES: Final = (
-    *("cursor", "time", "name", "source", "key", "value", "note", "error", "warning"),
-    *(f"area-{name}" for name in _AREAS),
-)
 
 
 class EventList(ScrollView, can_focus=True, inherit_bindings=False):
     """Rows of events with a cursor. At the end it follows; elsewhere nothing moves until the reader does.
 
+    The cursor is an event's number and not a place, so it stays on its event whatever comes above or below.
+
     Args:
-        index: the rows.
+        now: gives the present time.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"events--{name}" for name in _STYLES}
-    DEFAULT_CSS = """
-    EventList {
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(EVENT_STYLES)
+    DEFAULT_CSS = f"""
+    EventList {{
         height: 1fr;
         overflow-x: hidden;
         overflow-y: scroll;
         scrollbar-size-vertical: 1;
-        & > .events--cursor { background: $selected; text-style: $selected-style; }
-        & > .events--time { color: $faint; }
-        & > .events--name { color: $foreground; }
-        & > .events--source { color: $faint; }
-        & > .events--key { color: $faint; }
-        & > .events--value { color: $muted; text-style: $muted-style; }
-        & > .events--note { color: $faint; text-style: italic; }
-        & > .events--error { color: $error; }
-        & > .events--warning { color: $warning; }
-        & > .events--area-chat { color: $accent; }
-        & > .events--area-session { color: $accent; }
-        & > .events--area-model { color: $success; }
-        & > .events--area-worker { color: $success; }
-        & > .events--area-command { color: $warning; }
-        & > .events--area-store { color: $muted; }
-        & > .events--area-system { color: $muted; }
-        & > .events--area-event { color: $muted; }
-        & > .events--area-other { color: $foreground; }
-    }
+        {EVENT_CSS}
+    }}
     """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Previous event", id="events.previous", show=False),
+        Binding("down,j", "move(1)", "Next event", id="events.next", show=False),
+        Binding("pageup,ctrl+u", "page(-1)", "Page up", id="events.page_up", show=False),
+        Binding("pagedown,ctrl+d", "page(1)", "Page down", id="events.page_down", show=False),
+        Binding("home,g", "first", "Oldest event", id="events.first", show=False),
+        Binding("end,G", "last", "Newest event, and follow", id="events.last"),
+        Binding("space", "pause", "Pause, or follow again", id="events.pause"),
+        Binding("enter", "open", "Details", id="events.detail"),
+    ]
 
     following: reactive[bool] = reactive(True)
     cursor: reactive[int | None] = reactive(None)
 
-    class NearTop(Message):
-        """The reader comes near the first row that is held."""
-
     class Opened(Message):
-        """The reader wants to see an event in full."""
+        """The reader wants to see the event under the cursor in full, or no more."""
 
-        def __init__(self, event: Event) -> None:
-            super().__init__()
-            self.event = event
-
-    def __init__(self, index: EventIndex) -> None:
+    def __init__(self, now: Callable[[], datetime] = local_now) -> None:
         super().__init__()
-        self._index = index
+        self._feed: EventFeed | None = None
+        self._rows: Rows = AllRows()
+        self._count = 0
+        self._pinned: Collection[int] = ()
+        self._painter = EventPainter(self, now)
         self._strips: LRUCache[tuple[int, bool], Strip] = LRUCache(_MOST_STRIPS)
-        self._looks: dict[str, Style] = {}
-        self._width = 0
-        self._columns = columns_for(0)
         self._settled = True
+        self._top = 0
+        self._seen = 0
+        self._goal: int | None = None
+        self._aim: int | None = None
+
+    # --- what it shows ----------------------------------------------------------------------------
+
+    def attach(self, feed: EventFeed | None) -> None:
+        """Show a feed's events from now on, and follow."""
+        self._feed = feed
+        self._strips.clear()
+        self.follow()
+        self.update()
 
     @property
     def current(self) -> Event | None:
-        """The event under the cursor."""
-        row = self._index.row(self.cursor) if self.cursor is not None else None
-        return row if isinstance(row, Event) else None
+        """The event under the cursor; None also while it is being read."""
+        if self.cursor is None or self._feed is None:
+            return None
+        return self._feed.cache.get(self.cursor)
 
-    def clear(self) -> None:
-        """Forget all rows, and follow."""
-        self._index.clear()
+    @property
+    def unseen(self) -> int:
+        """Rows that came after the reader stopped following."""
+        return 0 if self.following else len(self._rows) - self._rows.place(self._seen + 1)
+
+    def pin(self, seqs: Collection[int]) -> None:
+        """Mark these events and no others."""
+        self._pinned = seqs
         self._strips.clear()
-        self.follow()
-        self._to_end()
-
-    def take(self, batch: Sequence[Event]) -> None:
-        """Show newer events, if the reader is at the end."""
-        self._index.add(batch)
-        if not self._index.paused:
-            self._to_end()
-
-    def take_older(self, rows: Sequence[Row]) -> None:
-        """Put older rows above; what is on the screen stays where it is."""
-        place = self.scroll_offset.y + self._index.prepend(rows)
-        self._set_height()
-        self._scroll(place)
         self.refresh()
+
+    def update(self) -> None:
+        """Take the feed's rows as they are now; a reader's place stays as it is."""
+        before, count = self._rows, self._count
+        self._rows = self._feed.rows if self._feed is not None else AllRows()
+        self._count = len(self._rows)
+        self._set_height()
+        if self._rows is not before:
+            self._goal, self._aim = self._aim, None
+        if self._goal is not None:
+            self._approach(self._goal)
+        elif self.following:
+            self._scroll(self.max_scroll_y)
+        else:
+            self._scroll(self._rows.place(self._top))
+        had_room = count < self.scroll_offset.y + self.size.height
+        if self.following or had_room or self._rows is not before:
+            self.refresh()
+        self._ask()
+
+    def keep_place(self) -> None:
+        """Stay near the reader's event when other rows take the place of these; they come by `update`."""
+        place = None if self.following else self.cursor if self.cursor is not None else self._top
+        self._aim = self._goal if self._goal is not None else place
+
+    # --- where the reader is ----------------------------------------------------------------------
 
     def follow(self) -> None:
         """Go to the end and stay there."""
+        self._goal = None
         self.cursor = None
         self.following = True
 
+    def go_to(self, seq: int) -> None:
+        """Put the cursor on an event or the next one after it, as soon as the search has come so far."""
+        self.following = False
+        self._goal = self._aim = seq
+        self._approach(seq)
+
+    def action_move(self, rows: int) -> None:
+        """Move the cursor; beyond the last row the list follows again."""
+        shown, self._goal = self._rows, None
+        if not len(shown):
+            return
+        last = len(shown) - 1
+        if self.cursor is None:
+            self.cursor = shown.seq(max(0, min(self.scroll_offset.y + self.size.height - 1, last)))
+            return
+        place = shown.place(self.cursor)
+        if rows > 0 and place >= last:
+            self.follow()
+        else:
+            self.cursor = shown.seq(max(0, min(place + rows, last)))
+
+    def action_page(self, direction: int) -> None:
+        """Move the cursor by a screen."""
+        self.action_move(direction * max(1, self.size.height - 1))
+
+    def action_first(self) -> None:
+        """Go to the oldest event."""
+        self.go_to(0)
+
+    def action_last(self) -> None:
+        """Go to the newest event and follow."""
+        self.follow()
+
+    def action_pause(self) -> None:
+        """Stop following, or follow again."""
+        if self.following:
+            self.following = False
+        else:
+            self.follow()
+
+    def action_open(self) -> None:
+        """Ask for the event under the cursor, or the newest, to be shown in full."""
+        if self.cursor is None:
+            self.action_move(0)
+        if self.cursor is not None:
+            self.post_message(self.Opened())
+
+    # --- what Textual asks and tells --------------------------------------------------------------
+
     def render_line(self, y: int) -> Strip:
-        width = self.scrollable_content_region.width
-        if width != self._width:
-            self._width, self._columns = width, columns_for(width)
+        if self._painter.resize(self.scrollable_content_region.width):
             self._strips.clear()
-        number = self._index.first + self.scroll_offset.y + y
-        row = self._index.row(number)
-        if row is None:
-            return Strip.blank(width, self._look(""))
-        chosen = number == self.cursor
-        strip = self._strips.get((number, chosen))
+        place = self.scroll_offset.y + y
+        if not 0 <= place < len(self._rows):
+            return self._painter.blank()
+        seq = self._rows.seq(place)
+        chosen = seq == self.cursor
+        strip = self._strips.get((seq, chosen))
         if strip is None:
-            strip = self._strips[number, chosen] = self._draw(row, chosen=chosen)
+            strip = self._draw(seq, chosen=chosen)
         return strip
 
     def notify_style_update(self) -> None:
         """Forget the colours of the old theme; see `Widget`."""
-        self._looks.clear()
+        self._painter.forget_looks()
         self._strips.clear()
         super().notify_style_update()
 
     def on_resize(self, event: events.Resize) -> None:
         self._set_height()
         if self.following:
-            self._to_end()
+            self._scroll(self.max_scroll_y)
         elif self.cursor is not None:
             self._reveal(self.cursor)
+        self._ask()
 
     def on_click(self, event: events.Click) -> None:
-        number = self._index.first + self.scroll_offset.y + event.y
-        if self._index.row(number) is None:
+        place = self.scroll_offset.y + event.y
+        if place >= len(self._rows):
             return
-        again = number == self.cursor
-        self.cursor = number
+        seq = self._rows.seq(place)
+        again, self._goal, self.cursor = seq == self.cursor, None, seq
         if again:
-            self.open_current()
+            self.post_message(self.Opened())
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         if not self._settled:
             return
+        self._goal = None
         self.following = self.cursor is None and new_value >= self.max_scroll_y
-        if new_value < old_value and new_value <= self.size.height:
-            self.post_message(self.NearTop())
+        self._note_top()
+        self._ask()
 
     def watch_following(self, following: bool) -> None:
         if following:
-            self._index.resume()
-            self._to_end()
+            self._scroll(self.max_scroll_y)
+            self.refresh()
         else:
-            self._index.paused = True
+            self._seen = self._rows.last
+            self._note_top()
 
     def watch_cursor(self, before: int | None, cursor: int | None) -> None:
         if cursor is not None:
@@ -176,84 +241,63 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
             self._reveal(cursor)
         self.refresh()
 
-    def move(self, rows: int) -> None:
-        """Move the cursor; beyond the last row the list follows again."""
-        index = self._index
-        if not len(index):
-            return
-        if self.cursor is None:
-            at = index.first + self.scroll_offset.y + min(self.size.height, len(index)) - 1
-            self.cursor = max(index.first, min(at, index.end - 1))
-            return
-        if rows > 0 and self.cursor >= index.end - 1:
-            self.follow()
-        else:
-            self.cursor = max(index.first, min(self.cursor + rows, index.end - 1))
+    # --- steps ------------------------------------------------------------------------------------
 
-    def go_first(self) -> None:
-        """Go to the first row that is held."""
-        if len(self._index):
-            self.cursor = self._index.first
-
-    def open_current(self) -> None:
-        """Ask for the event under the cursor, or the newest, to be shown in full."""
-        if self.cursor is None:
-            self.move(0)
-        event = self.current
+    def _draw(self, seq: int, *, chosen: bool) -> Strip:
+        event = self._feed.cache.get(seq) if self._feed is not None else None
         if event is not None:
-            self.post_message(self.Opened(event))
+            strip = self._painter.event(event, chosen=chosen, pinned=seq in self._pinned)
+        elif self._feed is not None and seq in self._feed.cache:
+            strip = self._painter.missing(seq, chosen=chosen)
+        else:
+            return self._painter.unread(chosen=chosen)
+        self._strips[seq, chosen] = strip
+        return strip
 
-    def _draw(self, row: Row, *, chosen: bool) -> Strip:
-        width = self._width
-        line = self._line(row)
-        if not chosen:
-            segments = [Segment(run.text, self._look(run.style)) for run in line]
-            return Strip(segments).adjust_cell_length(width, self._look(""))
-        # A theme that marks the cursor by exchanging colours would turn each run into a patch of its own.
-        plain_cursor = bool(component_style(self, "events--cursor").reverse)
-        segments = [
-            Segment(run.text, self._look("cursor" if plain_cursor else f"cursor {run.style}")) for run in line
-        ]
-        return Strip(segments).adjust_cell_length(width, self._look("cursor"))
+    def _approach(self, goal: int) -> None:
+        """Put the cursor as near to the goal as the rows reach by now."""
+        if not len(self._rows):
+            return
+        if self._rows.reaches(goal):
+            self._goal = None
+        self.cursor = self._rows.seq(min(self._rows.place(goal), len(self._rows) - 1))
 
-    def _line(self, row: Row) -> Line:
-        if isinstance(row, Event):
-            return event_line(row, self._columns)
-        return (Run(fit(f"  ─ {row.text}", self._width), "note"),)
-
-    def _look(self, names: str) -> Style:
-        """Return the looks of some style names, one over the other, on the list's own."""
-        found = self._looks.get(names)
-        if found is None:
-            look = self.visual_style
-            for name in names.split():
-                known = f"events--{name}" in self.COMPONENT_CLASSES
-                look += component_style(self, f"events--{name}" if known else "events--area-other")
-            found = self._looks[names] = look.rich_style
-        return found
-
-    def _to_end(self) -> None:
-        self._set_height()
-        self._scroll(self.max_scroll_y)
-        self.refresh()
-
-    def _reveal(self, number: int) -> None:
-        at = number - self._index.first
-        top = self.scroll_offset.y
-        if at < top:
-            self.scroll_to(y=at, animate=False, force=True)
-        elif at >= top + self.size.height:
-            self.scroll_to(y=at - self.size.height + 1, animate=False, force=True)
+    def _reveal(self, seq: int) -> None:
+        """Scroll as little as needed; to what is far away so that a third of the screen stands above it."""
+        at, top, height = self._rows.place(seq), self.scroll_offset.y, self.size.height
+        if top <= at < top + height:
+            self._scroll(top)
+        elif top - height <= at < top + 2 * height:
+            self._scroll(at if at < top else at - height + 1)
+        else:
+            self._scroll(max(0, min(at - height // 3, self.max_scroll_y)))
+        self._ask()
 
     def _scroll(self, y: int) -> None:
         """Scroll without taking it for something that the reader did."""
         self._settled = False
-        self.scroll_to(y=y, animate=False, force=True)
+        if y != self.scroll_y or y != self.scroll_target_y:
+            self.scroll_to(y=y, animate=False, force=True)
         self._settled = True
+        self._note_top()
+
+    def _note_top(self) -> None:
+        top = self.scroll_offset.y
+        self._top = self._rows.seq(top) if top < len(self._rows) else self._rows.last
+
+    def _ask(self) -> None:
+        """Have the events read that are on the screen, and a screen before and after."""
+        if self._feed is None:
+            return
+        top, height, rows, cache = self.scroll_offset.y, self.size.height, self._rows, self._feed.cache
+        places = range(max(0, top - height), min(len(rows), top + 2 * height))
+        missing = [seq for seq in map(rows.seq, places) if seq not in cache]
+        if missing:
+            self._feed.want(missing)
 
     def _set_height(self) -> None:
         """Tell the scroll bar how many rows there are; no layout, as the list's own size stays."""
-        size = Size(0, len(self._index))
+        size = Size(0, len(self._rows))
         if size != self.virtual_size:
             self.set_reactive(Widget.virtual_size, size)
             self.vertical_scrollbar.window_virtual_size = size.height

@@ -1,79 +1,47 @@
-"""The events pane: what happens, as it happens."""
+"""The events pane: what happens, as it happens, and everything that has happened."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from typing import TYPE_CHECKING, ClassVar, Final
+from collections.abc import Coroutine
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import events, on
-from textual.app import ComposeResult
-from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.message import Message
-from textual.widget import Widget
-from textual.widgets import Static
-from textual.worker import Worker, WorkerError
 
+from workbench.app.errors import StoreError
 from workbench.app.events.event import Event, to_json
 from workbench.widgets.event_detail import EventDetail
-from workbench.widgets.event_index import CAPACITY, EventIndex, Note
 from workbench.widgets.event_list import EventList
+from workbench.widgets.event_pins import EventPins
+from workbench.widgets.events_view import EventsView
 
 if TYPE_CHECKING:
-    from workbench.app.events.subscription import Subscription
-    from workbench.app.workbench import Workbench
+    from textual.worker import Worker
 
-_FRAME_SECONDS: Final = 1 / 30
-_TOLD_SECONDS: Final = 0.25
-_FIRST_LOAD: Final = 1_000
-_PAGE: Final = 500
-_BUFFER: Final = 8_192
-_FLUSH_SECONDS: Final = 2.0
+    from workbench.widgets.event_prompt import EventPrompt, Question
+
+HINTS: Final = (("/", "filter"), ("enter", "details"), ("space", "pause"))
+"""The keys of the pane that a status bar should show."""
+_NO_CURSOR: Final = "Choose an event first, with ↑."
 
 
-class EventsPane(Widget):
-    """Shows the log's newest events and those that come, newest at the bottom."""
+class EventsPane(EventsView):
+    """The events, with the keys to find one's way in them."""
 
-    DEFAULT_CSS = """
-    EventsPane {
-        layers: base over;
-        width: 1fr;
-        height: 1fr;
-        & > #events-head {
-            height: 1;
-            padding: 0 2;
-            color: $faint;
-            text-wrap: nowrap;
-            text-overflow: ellipsis;
-        }
-        & > #events-new {
-            layer: over;
-            dock: bottom;
-            width: auto;
-            height: 1;
-            margin: 0 2;
-            padding: 0 1;
-            background: $background;
-            color: $accent;
-            text-style: bold reverse;
-            display: none;
-        }
-        &.-unseen > #events-new { display: block; }
-    }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "previous event", id="events.previous", show=False),
-        Binding("down,j", "move(1)", "next event", id="events.next", show=False),
-        Binding("pageup,ctrl+u", "page(-1)", "page up", id="events.page_up", show=False),
-        Binding("pagedown,ctrl+d", "page(1)", "page down", id="events.page_down", show=False),
-        Binding("home,g", "first", "oldest event", id="events.first", show=False),
-        Binding("end,G", "last", "newest event, follow", id="events.last"),
-        Binding("space", "pause", "pause or follow", id="events.pause"),
-        Binding("enter", "detail", "details", id="events.detail"),
-        Binding("c,y", "copy", "copy as JSON", id="events.copy"),
-        Binding("escape", "close", "close details", id="events.close", show=False),
+        Binding("slash", "ask('filter')", "Filter", id="events.filter"),
+        Binding("t", "ask('time')", "Go to a time", id="events.time"),
+        Binding("o", "only('turn')", "Only this turn; again for all", id="events.turn"),
+        Binding("p", "pin", "Pin, so that it stays in view; again to unpin", id="events.pin"),
+        Binding("P", "only('pins')", "Only what is pinned; again for all", id="events.pins"),
+        Binding("left_square_bracket", "walk('cause')", "Go to what caused it", id="events.cause"),
+        Binding("right_square_bracket", "walk('effect')", "Go to what it caused", id="events.effect"),
+        Binding("c,y", "copy", "Copy as JSON", id="events.copy"),
+        Binding("x", "ask('export')", "Export what the filter shows; again cancels", id="events.export"),
+        Binding("question_mark", "app.keys", "All keys", id="events.help"),
+        Binding("escape", "close", "Close the details, drop the filter", id="events.close", show=False),
     ]
 
     class Copy(Message):
@@ -84,223 +52,240 @@ class EventsPane(Widget):
             self.text = text
             self.what = what
 
-    def __init__(self, *, id: str | None = None, capacity: int = CAPACITY) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._index = EventIndex(capacity)
-        self._list = EventList(self._index)
-        self._detail = EventDetail()
-        self._head = Static(Content("Events"), id="events-head", markup=False)
-        self._marker = Static(Content(""), id="events-new", markup=False)
-        self._workbench: Workbench | None = None
-        self._subscription: Subscription | None = None
-        self._pump: Worker[None] | None = None
-        self._paging: Worker[None] | None = None
-        self._telling = False
-        self._complete = False
+    class Said(Message):
+        """Something to tell the reader for a moment; `level` is info, warning or error."""
 
-    def compose(self) -> ComposeResult:
-        yield self._head
-        yield self._list
-        yield self._detail
-        yield self._marker
+        def __init__(self, text: str, level: str = "info") -> None:
+            super().__init__()
+            self.text = text
+            self.level = level
 
-    def on_mount(self) -> None:
-        self.watch(self._list, "following", self._follow_changed, init=False)
-        self.watch(self._list, "cursor", self._cursor_changed, init=False)
+    class Entered(Message):
+        """The focus came into the pane, or left it; `hints` are the keys that matter there."""
 
-    def focus(self, scroll_visible: bool = True) -> EventsPane:
-        """Focus the list; see `Widget`."""
-        self._list.focus(scroll_visible)
-        return self
+        def __init__(self, hints: tuple[tuple[str, str], ...]) -> None:
+            super().__init__()
+            self.hints = hints
 
-    # --- where the events come from ---------------------------------------------------------------
-
-    def attach(self, workbench: Workbench) -> None:
-        """Show a workbench's events: the newest of its log, then what comes."""
-        self.detach()
-        self._workbench = workbench
-        self._complete = False
-        self._list.clear()
-        self._subscription = workbench.bus.subscribe("*", capacity=_BUFFER, name="events pane")
-        self._pump = self.run_worker(self._run(workbench, self._subscription), name="events pane")
-
-    def detach(self) -> AwaitComplete:
-        """Take no further events; awaiting it waits until the pane uses the workbench no more."""
-        if self._subscription is not None:
-            self._subscription.close()
-        workers = [worker for worker in (self._pump, self._paging) if worker is not None]
-        for worker in workers:
-            worker.cancel()
-        self._workbench = self._subscription = self._pump = self._paging = None
-        return AwaitComplete(_ended(workers))
-
-    async def on_unmount(self) -> None:
-        await self.detach()
-
-    async def _run(self, workbench: Workbench, subscription: Subscription) -> None:
-        last = await self._load_newest(workbench)
-        while batch := await subscription.next_batch():
-            self._list.take([event for event in batch if event.seq > last] if batch[0].seq <= last else batch)
-            self._tell_soon()
-            # When every line of the screen changes each time, nobody reads them: half the frames will do.
-            flood = len(batch) > self._list.size.height
-            await asyncio.sleep(_FRAME_SECONDS * (2 if flood else 1))
-
-    async def _load_newest(self, workbench: Workbench) -> int:
-        """Show the end of the log; return the number of its last event."""
-        from workbench.app.errors import StoreError
-        from workbench.app.events.log import EventQuery, find_events
-
-        query = EventQuery(newest=True, limit=_FIRST_LOAD)
-        # Where the disk takes no events for now, the log's newest are still worth showing.
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(workbench.log.flush(), _FLUSH_SECONDS)
-        try:
-            found = [event async for event in find_events(workbench.store, query)]
-        except StoreError as error:
-            self._list.take_older([Note(f"the log cannot be read: {error.message}")])
-            return 0
-        self._list.take(found)
-        self._tell_soon()
-        return found[-1].seq if found else 0
-
-    @on(EventList.NearTop)
-    def _load_older(self, event: EventList.NearTop) -> None:
-        event.stop()
-        workbench, busy = self._workbench, self._paging is not None and not self._paging.is_finished
-        if workbench is not None and not busy and not self._complete:
-            self._paging = self.run_worker(self._page_back(workbench), name="events pane, older")
-
-    async def _page_back(self, workbench: Workbench) -> None:
-        """Put the events before the first one that is held above it."""
-        from workbench.app.errors import StoreError
-        from workbench.app.events.log import EventQuery, find_events
-
-        oldest = self._index.oldest
-        before = oldest.seq if oldest else 0
-        if self._index.full:
-            self._end_of_list("older events are in the log: workbench events query")
-            return
-        query = EventQuery(after_seq=max(0, before - 1 - _PAGE), limit=_PAGE)
-        try:
-            found = [event async for event in find_events(workbench.store, query) if event.seq < before]
-        except StoreError as error:
-            self._end_of_list(f"the log cannot be read: {error.message}")
-            return
-        self._list.take_older(found)
-        self._tell_soon()
-        if before - 1 <= _PAGE:
-            self._end_of_list("the log begins here")
-        elif not found:
-            self._end_of_list("older events have been forgotten")
-
-    def _end_of_list(self, text: str) -> None:
-        self._complete = True
-        self._list.take_older([Note(text)])
-
-    # --- what the head says -----------------------------------------------------------------------
-
-    def _tell_soon(self) -> None:
-        if not self._telling:
-            self._telling = True
-            self.set_timer(_TOLD_SECONDS, self._tell)
-
-    def _tell(self) -> None:
-        self._telling = False
-        self._head.update(Content(self._head_text(self._head.content_size.width)), layout=False)
-        unseen = self._index.unseen
-        self.set_class(unseen > 0 and not self._list.following, "-unseen")
-        if unseen:
-            self._marker.update(Content(f"{unseen:,} new ↓"))
-
-    def _head_text(self, room: int) -> str:
-        """Return what fits of: whether it follows, and the counters."""
-        paused = [] if self._list.following else ["paused"]
-        state = paused or ["following"]
-        held = f"{len(self._index):,} held"
-        counts: list[str] = []
-        if (told := self._subscription) is not None:
-            counts = [f"delivered {told.delivered:,}", f"dropped {told.dropped:,}", f"lag {told.lag:,}"]
-        forms = ([*state, held, *counts], [*paused, *counts], [*paused, *counts[1:]], paused)
-        texts = [f"Events  {' · '.join(form)}".rstrip() for form in forms]
-        return next((text for text in texts if len(text) <= room), texts[-1])
-
-    def _follow_changed(self, following: bool) -> None:
-        self._tell()
+    _prompt: EventPrompt | None = None
+    _exporting: Worker[None] | None = None
 
     # --- what the keys do -------------------------------------------------------------------------
 
-    def action_move(self, rows: int) -> None:
-        """Move the cursor."""
-        self._list.move(rows)
+    def action_ask(self, kind: str) -> None:
+        """Ask for a filter, a time or a file to export to; an export that runs is cancelled instead."""
+        from workbench.widgets import event_questions as questions
 
-    def action_page(self, direction: int) -> None:
-        """Move the cursor by a screen."""
-        self._list.move(direction * max(1, self._list.size.height - 1))
-
-    def action_first(self) -> None:
-        """Go to the oldest event that is held."""
-        self._list.go_first()
-
-    def action_last(self) -> None:
-        """Go to the newest event and follow."""
-        self._list.follow()
-
-    def action_pause(self) -> None:
-        """Stop following, or follow again."""
-        if self._list.following:
-            self._list.following = False
+        feed, filters = self._feed, self._filters
+        if feed is None or filters is None:
+            return
+        if kind == "time":
+            self._open_prompt(questions.time_question(self._now))
+        elif kind == "filter":
+            self._open_prompt(questions.filter_question(filters.text, filters.earlier, feed.cache.events()))
+        elif self._exporting is not None and not self._exporting.is_finished:
+            self._exporting.cancel()
         else:
-            self._list.follow()
+            self._open_prompt(questions.export_question(len(feed.rows), self._now()))
 
-    def action_detail(self) -> None:
-        """Show the event under the cursor in full, or stop that."""
-        if self._detail.is_open:
-            self.action_close()
+    def action_only(self, what: str) -> None:
+        """Show only the turn of the event under the cursor, or only what is pinned; or all again."""
+        filters, event = self._filters, self._list.current
+        if filters is None:
+            return
+        if filters.shows_only(what):
+            filters.drop()
+        elif what == "pins":
+            if not self._pins.seqs:
+                self._say("Nothing is pinned: p pins the event under the cursor.")
+                return
+            filters.only(what, " or ".join(f"seq == {seq}" for seq in self._pins.seqs))
+        elif event is None:
+            self._say(_NO_CURSOR)
+            return
+        elif event.correlation_id is None:
+            self._say("This event belongs to no turn or job.")
+            return
         else:
-            self._list.open_current()
+            filters.only(what, turn_filter(event.correlation_id))
+        self._apply()
 
-    def action_close(self) -> None:
-        """Close the details."""
-        if self._detail.has_focus:
-            self._list.focus()
-        self._detail.close()
-        self.refresh_bindings()
+    def action_pin(self) -> None:
+        """Keep the event under the cursor in view, or no more."""
+        event = self._list.current
+        if event is None:
+            self._say(_NO_CURSOR)
+            return
+        self._pins.toggle(event)
+        self._list.pin(set(self._pins.seqs))
+
+    def action_walk(self, direction: str) -> None:
+        """Go to what caused the event under the cursor, or to the first event that it caused."""
+        event = self._list.current
+        if event is not None:
+            self._walk_by(self._walk(event, direction))
+        else:
+            self._say(_NO_CURSOR)
 
     def action_copy(self) -> None:
         """Ask for the event under the cursor to be copied as JSON."""
         event = self._list.current
-        if event is not None:
+        if event is None:
+            self._say(_NO_CURSOR)
+        else:
             self.post_message(self.Copy(to_json(event).decode(), "the event"))
+
+    def action_close(self) -> None:
+        """Close the details; without them, go back from a turn to the filter, and from that to everything."""
+        if self._detail.is_open:
+            if self._detail.has_focus_within:
+                self._list.focus()
+            self._detail.close()
+        elif self._filters is not None:
+            self._filters.drop()
+            self._apply()
+        self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Say which keys have something to do; see `DOMNode`."""
         if action == "close":
-            return self._detail.is_open
-        if action == "copy":
-            return True if self._list.current is not None else None
+            return self._detail.is_open or bool(self._filters is not None and self._filters.text)
         return True
 
+    # --- filters and places -----------------------------------------------------------------------
+
+    def _apply(self) -> None:
+        """Show what the filter in force lets through, and stay at the reader's place in it."""
+        if self._feed is None or self._filters is None:
+            return
+        self._list.keep_place()
+        self._feed.show(self._filters.filter)
+        self.set_class(bool(self._filters.text), "-filtered")
+        self.refresh_bindings()
+        self._tell()
+
+    def _go_to(self, event: Event) -> None:
+        """Go to an event; a filter that hides it goes."""
+        feed, filters = self._feed, self._filters
+        if feed is None or filters is None:
+            return
+        if not feed.shows(event):
+            filters.use("")
+            self._apply()
+            self._say("The filter hides that event and is off now; / and ↑ bring it back.")
+        self._list.go_to(event.seq)
+
+    async def _walk(self, event: Event, direction: str) -> None:
+        family = await self._feed.family(event) if self._feed is not None else None
+        found = (family.causes if direction == "cause" else family.effects) if family is not None else []
+        if found:
+            self._go_to(found[0])
+        elif family is not None:
+            self._say("No known event caused it." if direction == "cause" else "It caused no other event.")
+
+    async def _go_to_number(self, seq: int) -> None:
+        feed = self._feed
+        if feed is not None and (found := await feed.event(seq)) is not None:
+            self._go_to(found)
+
+    async def _go_to_time(self, time: datetime) -> None:
+        if self._feed is None:
+            return
+        try:
+            seq = await self._feed.reader.seq_at(time)
+        except StoreError as error:
+            self._fault(error)
+            return
+        if seq > self._feed.last:
+            self._list.follow()
+            self._say("Nothing has happened since then.")
+        else:
+            self._list.go_to(seq)
+
+    # --- the line that asks -----------------------------------------------------------------------
+
+    def _open_prompt(self, question: Question) -> None:
+        from workbench.widgets.event_prompt import EventPrompt
+
+        self._close_prompt()
+        self._prompt = EventPrompt(question)
+        self.add_class("-asking")
+        self.mount(self._prompt, after=self._head)
+
+    def _close_prompt(self) -> None:
+        if self._prompt is not None:
+            self._prompt.remove()
+            self._prompt = None
+            self.remove_class("-asking")
+            self._list.focus()
+
+    def on_event_prompt_entered(self, event: EventPrompt.Entered) -> None:
+        from workbench.widgets.event_questions import read_time
+
+        event.stop()
+        self._close_prompt()
+        if event.kind == "filter" and self._filters is not None:
+            self._filters.use(event.text)
+            self._apply()
+        elif event.kind == "time" and event.text:
+            self._walk_by(self._go_to_time(read_time(event.text, self._now())))
+        elif event.kind == "export":
+            self._export(event.text)
+
+    def _export(self, text: str) -> None:
+        from workbench.widgets.event_export import export
+        from workbench.widgets.event_questions import read_target
+
+        if self._feed is not None and self._filters is not None:
+            path, format_ = read_target(text)
+            work = export(self._feed, self._filters.filter, path, format_, self._tell_job, self._say)
+            self._exporting = self.run_worker(work, name="events pane, export")
+
+    def on_event_prompt_left(self, event: EventPrompt.Left) -> None:
+        event.stop()
+        self._close_prompt()
+
+    # --- what the parts tell ----------------------------------------------------------------------
+
     @on(EventList.Opened)
-    def _open_detail(self, event: EventList.Opened) -> None:
+    def _open_or_close_detail(self, event: EventList.Opened) -> None:
         event.stop()
-        self._detail.show(event.event)
-        self.refresh_bindings()
+        if self._detail.is_open:
+            self.action_close()
+        elif (current := self._list.current) is not None:
+            self._show_detail(current)
 
-    def _cursor_changed(self, cursor: int | None) -> None:
-        current: Event | None = self._list.current
-        if self._detail.is_open and current is not None:
-            self._detail.show(current)
-        self.refresh_bindings()
-
-    @on(events.Click, "#events-new")
-    def _marker_clicked(self, event: events.Click) -> None:
+    @on(EventDetail.Walk)
+    def _walk_from_detail(self, event: EventDetail.Walk) -> None:
         event.stop()
-        self._list.follow()
+        self._walk_by(self._go_to_number(event.seq))
+
+    @on(EventPins.Chosen)
+    def _pin_chosen(self, event: EventPins.Chosen) -> None:
+        event.stop()
+        self._walk_by(self._go_to_number(event.seq))
+
+    @on(events.Click, "#events-filter")
+    def _filter_clicked(self, event: events.Click) -> None:
+        event.stop()
+        self.action_ask("filter")
+
+    def on_descendant_focus(self) -> None:
+        self.post_message(self.Entered(HINTS))
+
+    def on_descendant_blur(self) -> None:
+        self.post_message(self.Entered(()))
+
+    def _say(self, text: str, level: str = "info") -> None:
+        self.post_message(self.Said(text, level))
+
+    def _walk_by(self, work: Coroutine[Any, Any, None]) -> None:
+        self.run_worker(work, name="events pane, walk", exclusive=True, group="walk")
 
 
-async def _ended(workers: list[Worker[None]]) -> None:
-    """Wait until cancelled workers have ended."""
-    for worker in workers:
-        with contextlib.suppress(WorkerError):
-            await worker.wait()
+def turn_filter(correlation_id: str) -> str:
+    """Return the filter for one turn or job."""
+    from workbench.app.events.filter.format import format_filter
+    from workbench.app.events.filter.syntax import Compare
+
+    return format_filter(Compare(("turn",), "==", correlation_id))

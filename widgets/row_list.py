@@ -123,6 +123,7 @@ class RowList(ScrollView, can_focus=True):
         """
         super().__init__()
         self._rows: list[Row] = []
+        self._column = 0
         self._markers = markers
         self._focused_look = focused_look
         self._styles_of: dict[str, Style] = {}
@@ -143,6 +144,7 @@ class RowList(ScrollView, can_focus=True):
         if list(rows) == self._rows and cursor is None:
             return
         self._rows = list(rows)
+        self._column = max((Content(one_line(row.label, 500)).cell_length for row in self._rows), default=0)
         self.virtual_size = Size(0, len(self._rows))
         places = {row.id: index for index, row in enumerate(self._rows)}
         place = places.get(wanted, min(self.cursor, max(0, len(self._rows) - 1))) if wanted else 0
@@ -215,7 +217,7 @@ class RowList(ScrollView, can_focus=True):
         room = width - (_GAP if self._markers else 0) - (Content(right).cell_length + _GAP if right else 0)
         label = self._label(row)
         if row.detail:
-            column = min(self._label_column(), max(8, room * 3 // 5))
+            column = min(self._column, max(8, room * 3 // 5))
             detail = Content(one_line(row.detail, 500)).stylize(self._style("detail"))
             label = _fit(label, column) + Content(" " * _GAP) + detail
         line = _fit(label, max(0, room))
@@ -235,9 +237,6 @@ class RowList(ScrollView, can_focus=True):
         for place in row.marks:
             label = label.stylize(self._style("match"), place, place + 1)
         return label
-
-    def _label_column(self) -> int:
-        return max(Content(one_line(row.label, 500)).cell_length for row in self._rows)
 
     def _style(self, name: str) -> Style:
         if name not in self._styles_of:

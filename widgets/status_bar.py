@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from textual.content import Content
@@ -44,6 +45,7 @@ class StatusBar(Widget):
     speed: reactive[float] = reactive(0.0)
     problem: reactive[str] = reactive("")
     back: reactive[tuple[str, str] | None] = reactive(None)
+    hints: reactive[tuple[tuple[str, str], ...]] = reactive(())
     _said: reactive[tuple[str, str]] = reactive(("", ""))
 
     def __init__(self) -> None:
@@ -100,12 +102,14 @@ class StatusBar(Widget):
     def _rights(self) -> list[Content]:
         """Return what could stand at the right, the longest first."""
         speed = _styled(f"{self.speed:,.0f} tokens/s", "$foreground") if self.speed else Content("")
-        lead = (self.back,) if self.back else ()
-        keys = Content("   ").join(
-            _styled(key, "$accent") + Content(f" {what}") for key, what in lead + _KEYS
-        )
+        always = ((self.back,) if self.back else ()) + _KEYS
         gap = Content("   ") if self.speed else Content("")
-        return [speed + gap + keys, keys, speed, Content("")]
+        keys = [_keys(self.hints + always), _keys(always)] if self.hints else [_keys(always)]
+        return [line for each in keys for line in (speed + gap + each, each)] + [speed, Content("")]
+
+
+def _keys(keys: Sequence[tuple[str, str]]) -> Content:
+    return Content("   ").join(_styled(key, "$accent") + Content(f" {what}") for key, what in keys)
 
 
 def _styled(text: str, style: str) -> Content:

@@ -1,85 +1,92 @@
-from collections.abc import Iterator
+from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.app.events.event import Event
-from workbench.widgets.event_index import EventIndex, Note
+from workbench.widgets.event_index import AllRows, FoundRows
+
+NUMBERS = st.sets(st.integers(1, 400))
 
 
-def numbered(first: int, count: int) -> list[Event]:
-    return [Event(name="acme:x:y", source="t", seq=seq) for seq in range(first, first + count)]
+def numbers(rows: AllRows | FoundRows) -> list[int]:
+    return [rows.seq(place) for place in range(len(rows))]
 
 
-def rows(index: EventIndex) -> Iterator[Event | Note | None]:
-    return (index.row(number) for number in range(index.first, index.end))
+@given(
+    older=NUMBERS,
+    live=st.sets(st.integers(401, 800)),
+    gaps=st.lists(st.sets(st.integers(1, 800), max_size=30), max_size=4),
+    sizes=st.lists(st.integers(1, 60), min_size=1, max_size=8),
+    order=st.randoms(use_true_random=False),
+)
+def test_any_order_of_chunks_and_live_events_gives_a_sorted_list(
+    older: set[int], live: set[int], gaps: list[set[int]], sizes: list[int], order: object
+) -> None:
+    falling, rising = sorted(older, reverse=True), sorted(live)
+    steps = [("old", chunk) for chunk in chunks(falling, sizes)]
+    steps += [("live", chunk) for chunk in chunks(rising, sizes)]
+    steps += [("gap", sorted(gap)) for gap in gaps]
+    order.shuffle(steps)  # type: ignore[attr-defined]
+    rows = FoundRows()
+    seen: set[int] = set()
+    for _, chunk in steps:
+        rows.add(chunk)
+        seen.update(chunk)
+        assert numbers(rows) == sorted(seen)
+        assert rows.last == max(seen, default=0)
+    for wanted in range(0, 802, 7):
+        assert rows.place(wanted) == sum(1 for seq in seen if seq < wanted)
 
 
-def test_rows_keep_their_numbers_while_older_ones_go() -> None:
-    index = EventIndex(capacity=100)
-    index.add(numbered(1, 100))
-    kept = index.row(90)
-    index.add(numbered(101, 50))
-    assert index.row(90) is kept
-    assert index.row(0) is None
-    assert len(index) == 100
+def chunks(seqs: list[int], sizes: list[int]) -> list[list[int]]:
+    found, at = [], 0
+    for number in range(1_000):
+        size = sizes[number % len(sizes)]
+        if at >= len(seqs):
+            break
+        found.append(seqs[at : at + size])
+        at += size
+    return found
 
 
-def test_older_rows_are_put_before_the_first() -> None:
-    index = EventIndex(capacity=100)
-    index.add(numbered(11, 10))
-    first = index.row(index.first)
-    assert index.prepend([Note("begin"), *numbered(1, 10)]) == 11
-    assert index.row(0) is first
-    assert index.row(index.first) == Note("begin")
-    assert index.oldest is not None
-    assert index.oldest.seq == 1
+@given(NUMBERS, st.integers(0, 500))
+def test_what_was_forgotten_is_gone(seqs: set[int], first: int) -> None:
+    rows = FoundRows()
+    rows.add(sorted(seq for seq in seqs if seq > 200))
+    rows.add(sorted((seq for seq in seqs if seq <= 200), reverse=True))
+    rows.forget_before(first)
+    assert numbers(rows) == sorted(seq for seq in seqs if seq >= first)
 
 
-def test_a_pause_keeps_the_rows_and_counts_what_comes() -> None:
-    index = EventIndex(capacity=10)
-    index.add(numbered(1, 5))
-    index.paused = True
-    index.add(numbered(6, 3))
-    assert (len(index), index.unseen) == (5, 3)
-    index.resume()
-    assert [row.seq for row in rows(index) if isinstance(row, Event)] == list(range(1, 9))
-    assert index.unseen == 0
+@given(st.lists(st.integers(1, 30), max_size=60))
+def test_it_never_holds_many_more_than_it_may(sizes: list[int]) -> None:
+    rows, seq = FoundRows(capacity=64), 1
+    for size in sizes:
+        rows.add(range(seq, seq + size))
+        seq += size
+        assert len(rows) <= 64 + 8
+        assert not len(rows) or numbers(rows) == list(range(rows.seq(0), seq))
 
 
-def test_after_a_long_pause_a_note_stands_for_what_is_missing() -> None:
-    index = EventIndex(capacity=10)
-    index.add(numbered(1, 5))
-    index.paused = True
-    index.add(numbered(6, 25))
-    assert index.unseen == 25
-    index.resume()
-    notes = [row.text for row in rows(index) if isinstance(row, Note)]
-    assert notes == [] or notes == ["15 events passed by here; they are in the log"]
-    assert [row.seq for row in rows(index) if isinstance(row, Event)][-10:] == list(range(21, 31))
+def test_it_tells_how_far_the_log_was_searched() -> None:
+    rows = FoundRows()
+    assert not rows.reaches(500)
+    rows.reached(100)
+    assert rows.reaches(100) and not rows.reaches(99)
+    assert AllRows(1, 5).reaches(0)
 
 
-@given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=40))
-def test_it_never_holds_more_than_it_may(steps: list[tuple[int, bool]]) -> None:
-    index = EventIndex(capacity=16)
-    seq = 1
-    for count, pause in steps:
-        index.add(numbered(seq, count))
-        seq += count
-        if pause:
-            index.paused = True
-        else:
-            index.resume()
-        assert len(index) <= 16 + 2 + 30 + 16
-        assert index.end - index.first == len(index)
-    index.resume()
-    shown = [row.seq for row in rows(index) if isinstance(row, Event)]
-    assert shown == sorted(shown)
-    assert not shown or shown[-1] == seq - 1
+def test_all_rows_are_a_range_that_grows() -> None:
+    rows = AllRows(10, 12)
+    rows.add(range(13, 20))
+    assert numbers(rows) == list(range(10, 20))
+    assert (rows.place(9), rows.place(15), rows.place(99)) == (0, 5, 10)
+    rows.forget_before(18)
+    assert numbers(rows) == [18, 19]
+    rows.forget_before(1_000)
+    assert (len(rows), rows.last) == (0, 0)
 
 
-def test_clearing_forgets_everything() -> None:
-    index = EventIndex(capacity=10)
-    index.add(numbered(1, 5))
-    index.clear()
-    assert (len(index), index.oldest, index.unseen) == (0, None, 0)
+def test_an_empty_log_has_no_rows() -> None:
+    assert (len(AllRows()), AllRows().last, len(FoundRows()), FoundRows().last) == (0, 0, 0, 0)
+    assert FoundRows().place(7) == 0
