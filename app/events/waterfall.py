@@ -13,6 +13,8 @@ from workbench.app.text import one_line
 
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 _RIGHT_HALF: Final = "▐"
+# In the first or the last cell of a bar that lies outside of what is shown.
+_OUTSIDE: Final = ("‹", "›")
 _GRID: Final = "┊"
 _MARK: Final = "◆"
 _TICK: Final = "╵"
@@ -218,6 +220,7 @@ def _lane(row: Row, scale: Scale) -> Iterator[Piece]:
     else:
         offset, text = _bar(row, scale)
         style = row.level or ("whole" if row.depth == 0 else row.kind)
+        style = "axis" if text in _OUTSIDE else style
         cells[offset : offset + len(text)] = [(letter, style) for letter in text]
     return _joined(cells)
 
@@ -233,14 +236,14 @@ def _joined(cells: Sequence[tuple[str, str]]) -> Iterator[Piece]:
 def _bar(row: Row, scale: Scale) -> tuple[int, str]:
     """Return where a bar begins and its characters; it is never less than an eighth of a cell if in sight."""
     left, right = scale.cell(row.start_ms), scale.cell(row.start_ms + row.duration_ms)
-    if right < 0 or left > scale.width or scale.width <= 0:
-        return 0, ""
+    if right < 0 or left > scale.width:
+        return (0, _OUTSIDE[0]) if right < 0 else (scale.width - 1, _OUTSIDE[1])
+    if row.depth == 0:
+        return _whole(left, right, scale.width)
     left, right = max(0.0, left), min(float(scale.width), right)
     first = min(math.floor(left), scale.width - 1)
-    if row.depth == 0:
-        return first, _whole(max(1, math.ceil(right - 1e-9) - first))
     if row.kind in _QUIET:
-        return _line(left, right)
+        return _line(min(left, scale.width - 0.5), right)
     if right - first <= 1:
         return first, _EIGHTHS[max(1, min(8, round((right - left) * 8)))]
     into = left - first
@@ -251,9 +254,13 @@ def _bar(row: Row, scale: Scale) -> tuple[int, str]:
     return first, text or _EIGHTHS[1]
 
 
-def _whole(width: int) -> str:
-    """Return the bar of the whole: a line with ends, so that it does not outshine its parts."""
-    return "│" if width == 1 else f"├{'─' * (width - 2)}┤"
+def _whole(left: float, right: float, width: int) -> tuple[int, str]:
+    """Return the bar of the whole: a line, with its ends where they are in sight."""
+    first = max(0, min(math.floor(left), width - 1))
+    size = max(1, min(width, math.ceil(right - 1e-9)) - first)
+    if size == 1:
+        return first, "│"
+    return first, f"{'├' if left >= 0 else '─'}{'─' * (size - 2)}{'┤' if right <= width + 1e-9 else '─'}"
 
 
 def _line(left: float, right: float) -> tuple[int, str]:

@@ -325,6 +325,7 @@ def test_a_request_is_a_line_and_the_whole_has_ends() -> None:
     scale = Scale(0, 10, 10)
     assert lane(Row(label="x", kind="worker", depth=1, start_ms=0.5, duration_ms=4), scale) == "╺━━━╸     "
     assert lane(Row(label="x", kind="worker", depth=1, start_ms=3, duration_ms=0), scale) == "   ╸      "
+    assert lane(Row(label="x", kind="worker", depth=1, start_ms=10, duration_ms=0), scale) == "         ╺"
     assert lane(Row(label="x", kind="turn", start_ms=0, duration_ms=10), scale) == "├────────┤"
 
 
@@ -332,8 +333,16 @@ def test_a_mark_is_in_its_cell_and_the_grid_behind() -> None:
     assert lane(Row(label="x", kind="mark", depth=1, start_ms=10), Scale(0, 10, 10)) == "         ◆"
     shared = Row(label="x", kind="mark", depth=1, start_ms=2, duration_ms=5, ticks=(2, 4, 7))
     assert lane(shared, Scale(0, 10, 10)) == "  ╵ ╵  ╵  "
-    outside = Row(label="x", kind="decode", depth=1, start_ms=1, duration_ms=2)
-    assert lane(outside, Scale(5, 3, 9)).strip() == ""
+
+
+def test_a_bar_outside_of_what_is_shown_is_hinted_at() -> None:
+    decode = Row(label="x", kind="decode", depth=1, start_ms=4, duration_ms=2)
+    assert lane(decode, Scale(7, 3, 9)) == "‹        "
+    assert lane(decode, Scale(0, 3, 9)) == "        ›"
+    whole = Row(label="x", kind="turn", start_ms=0, duration_ms=10)
+    assert lane(whole, Scale(7, 3, 9)) == "────────┤"
+    assert lane(whole, Scale(2, 3, 9)) == "─────────"
+    assert lane(Row(label="x", kind="mark", depth=1, start_ms=1), Scale(5, 3, 9)).strip() == ""
 
 
 def lane(found: Row, scale: Scale) -> str:
