@@ -14,15 +14,23 @@ from workbench.app.chat.chat import Chat
 from workbench.app.chat.turn import TurnServices
 from workbench.app.errors import StoreError, UsageError, WorkbenchError
 from workbench.app.events.json_lines import JsonLinesLog, RotatingFile
-from workbench.app.events.log import EventLog, forget_old_events, last_seq
+from workbench.app.events.log import EventLog, last_seq
+from workbench.app.events.reader import EventReader
 from workbench.app.events.subscription import Subscription
 from workbench.app.events.text_index import TextIndex
+from workbench.app.hooks.breaker import BreakerLimits
+from workbench.app.hooks.breakpoints import Breakpoints
+from workbench.app.hooks.event_screen import screen_events
+from workbench.app.hooks.hooks import Hooks
+from workbench.app.hooks.preferences import read_preferences
 from workbench.app.models.models import WORKER, Models
+from workbench.app.plugin_host.plugins import Plugins, open_plugins
 from workbench.app.sessions.messages import Messages
 from workbench.app.sessions.session import Message
 from workbench.app.sessions.sessions import Sessions
 from workbench.app.store.store import Store
 from workbench.app.tasks import end
+from workbench.app.upkeep import keep_up
 from workbench.app.workers.limits import WorkerLimits
 from workbench.app.workers.process import WorkerSpec, python_argv
 from workbench.app.workers.supervisor import Supervisor
@@ -31,9 +39,6 @@ if TYPE_CHECKING:
     from workbench.app.workbench import Workbench
 
 _MEGABYTE: Final = 1024 * 1024
-# Upkeep waits until whoever opened the workbench has had its first answers.
-_UPKEEP_DELAY: Final = 5.0
-_UPKEEP_INTERVAL: Final = 3_600.0
 # How long the start waits for a disk that is full.
 _RECOVERY_SECONDS: Final = 5.0
 
@@ -123,8 +128,43 @@ async def _open_json_lines(workbench: Workbench) -> AsyncIterator[JsonLinesLog |
 
 
 @asynccontextmanager
+async def _open_hooks(workbench: Workbench) -> AsyncIterator[Hooks]:
+    settings = workbench.settings.hooks
+    limits = BreakerLimits(
+        failures=settings.failures,
+        share=settings.share_percent / 100,
+        floor_s=settings.floor_ms / 1000,
+        cooldown_s=settings.cooldown_s,
+    )
+    hooks = Hooks(workbench.bus, limits)
+    hooks.preferences = read_preferences(settings.disabled, settings.priorities)
+    screen_events(workbench.bus, hooks)
+    try:
+        yield hooks
+    finally:
+        await hooks.close()
+
+
+@asynccontextmanager
+async def _open_plugins(workbench: Workbench) -> AsyncIterator[Plugins]:
+    if not workbench.store.writable:
+        # Who only reads must change nothing.
+        yield Plugins(Breakpoints(workbench.bus))
+        return
+    async with open_plugins(
+        hooks=workbench.hooks,
+        bus=workbench.bus,
+        paths=workbench.paths,
+        reader=EventReader(workbench.store),
+        settings=lambda: workbench.settings,
+        notify=workbench.notify,
+    ) as plugins:
+        yield plugins
+
+
+@asynccontextmanager
 async def _open_sessions(workbench: Workbench) -> AsyncIterator[Sessions]:
-    yield Sessions(workbench.store, workbench.bus)
+    yield Sessions(workbench.store, workbench.bus, workbench.hooks)
 
 
 @asynccontextmanager
@@ -181,12 +221,14 @@ async def _open_workers(workbench: Workbench) -> AsyncIterator[Supervisor]:
 
 @asynccontextmanager
 async def _open_models(workbench: Workbench) -> AsyncIterator[Models]:
-    yield Models(workbench.settings, workbench.paths, workbench.workers, workbench.bus)
+    yield Models(workbench.settings, workbench.paths, workbench.workers, workbench.bus, workbench.hooks)
 
 
 @asynccontextmanager
 async def _open_chat(workbench: Workbench) -> AsyncIterator[Chat]:
-    services = TurnServices(workbench.messages, workbench.models, workbench.bus, workbench.settings)
+    services = TurnServices(
+        workbench.messages, workbench.models, workbench.bus, workbench.settings, workbench.hooks
+    )
     with workbench.bus.subscribe("core:session:deleted", name="chat") as deleted:
         async with _beside(_forget(deleted, workbench.models), "chat-forget"):
             yield Chat(workbench.sessions, services)
@@ -201,7 +243,8 @@ async def _open_text_index(workbench: Workbench) -> AsyncIterator[TextIndex]:
 
 @asynccontextmanager
 async def _open_upkeep(workbench: Workbench) -> AsyncIterator[None]:
-    async with _beside(_keep_up(workbench), "upkeep"):
+    work = keep_up(workbench.store, workbench.hooks, workbench.settings.events, workbench.notify)
+    async with _beside(work, "upkeep"):
         yield
 
 
@@ -221,21 +264,6 @@ async def _forget(deleted: Subscription, models: Models) -> None:
         # A worker that is lost has forgotten everything.
         with contextlib.suppress(WorkbenchError):
             await models.forget(event.session_id or "")
-
-
-async def _keep_up(workbench: Workbench) -> None:
-    """Forget old events and make the daily backup, every hour."""
-    await asyncio.sleep(_UPKEEP_DELAY)
-    settings = workbench.settings.events
-    while True:
-        try:
-            await forget_old_events(
-                workbench.store, keep_days=settings.keep_days, keep_rows=settings.keep_rows
-            )
-            await workbench.store.back_up_if_due()
-        except StoreError as error:
-            await workbench.notify("warning", error.code, f"Upkeep was not done: {error.message}", error.hint)
-        await asyncio.sleep(_UPKEEP_INTERVAL)
 
 
 async def _tell_of_store(workbench: Workbench) -> None:
@@ -267,12 +295,14 @@ SERVICES: Final[dict[str, Service]] = {
     "store": Service((), _open_store),
     "log": Service(("store",), _open_log),
     "json_lines": Service(("store",), _open_json_lines),
-    "sessions": Service(("store", "log"), _open_sessions),
+    "hooks": Service((), _open_hooks),
+    "plugins": Service(("store", "log", "hooks"), _open_plugins),
+    "sessions": Service(("store", "log", "hooks"), _open_sessions),
     "messages": Service(("store", "log"), _open_messages),
     "workers": Service((), _open_workers),
-    "models": Service(("workers",), _open_models),
-    "chat": Service(("sessions", "messages", "models", "json_lines"), _open_chat),
+    "models": Service(("workers", "hooks"), _open_models),
+    "chat": Service(("plugins", "sessions", "messages", "models", "json_lines"), _open_chat),
     "text_index": Service(("store", "log"), _open_text_index),
-    "upkeep": Service(("store", "log", "text_index"), _open_upkeep),
+    "upkeep": Service(("store", "log", "text_index", "hooks"), _open_upkeep),
 }
 """Every service by name."""

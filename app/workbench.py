@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
+
 from workbench import __version__
 from workbench.app.chat.chat import Chat
 from workbench.app.config.changes import takes_effect_at_once, with_value
@@ -17,6 +19,11 @@ from workbench.app.config.settings import Settings
 from workbench.app.errors import SettingsError, UsageError
 from workbench.app.events.bus import EventBus
 from workbench.app.events.log import EventLog
+from workbench.app.hooks import points
+from workbench.app.hooks.hooks import Hooks
+from workbench.app.hooks.point import Point
+from workbench.app.hooks.results import Cancel
+from workbench.app.hooks.values import Notice, SettingChange, SystemFacts
 from workbench.app.models.models import Models
 from workbench.app.paths import Paths, paths_for
 from workbench.app.services import SERVICES, Service, opening_order
@@ -99,9 +106,12 @@ class Workbench:
                 workbench._services[name] = await stack.enter_async_context(table[name].open(workbench))
             facts = {"version": __version__, "face": face, "services": order}
             await workbench.bus.emit("core:system:started", facts, source="workbench")
+            system = SystemFacts(version=__version__, face=face, services=tuple(order))
+            await workbench._pass(points.SYSTEM_STARTED, system)
             try:
                 yield workbench
             finally:
+                await workbench._pass(points.SYSTEM_STOPPING, system)
                 await workbench.bus.emit("core:system:stopped", {"face": face}, source="workbench")
 
     @property
@@ -115,6 +125,12 @@ class Workbench:
         """The event log; nothing keeps events while a profile is only read."""
         log: EventLog = self.service("log")
         return log
+
+    @property
+    def hooks(self) -> Hooks:
+        """The hooks."""
+        hooks: Hooks = self.service("hooks")
+        return hooks
 
     @property
     def sessions(self) -> Sessions:
@@ -172,7 +188,11 @@ class Workbench:
 
         Raises:
             SettingsError: the name or value is wrong, or the setting takes effect only at the start.
+            HookError: `hook.cancelled`.
         """
+        if self.has("hooks"):
+            change = SettingChange(key=key, text=text, origin=origin)
+            text = (await self.hooks.apply(points.SETTING_CHANGE, change)).text
         value = parse_value(key, text, origin).value
         if not takes_effect_at_once(key):
             raise SettingsError(
@@ -198,5 +218,16 @@ class Workbench:
             message: what happened.
             hint: what to do.
         """
-        facts = {"level": level, "code": code, "message": message, "hint": hint}
+        notice = Notice(level=level, code=code, message=message, hint=hint)
+        if self.has("hooks"):
+            outcome = await self.hooks.run(points.SYSTEM_NOTICE, notice)
+            if isinstance(outcome.decision, Cancel):
+                return
+            notice = outcome.value
+        facts = msgspec.structs.asdict(notice)
         await self.bus.emit("core:system:notice", facts, source="workbench")
+
+    async def _pass(self, point: Point[SystemFacts], facts: SystemFacts) -> None:
+        """Run the hooks of a point where nothing is to be decided."""
+        if self.has("hooks"):
+            await self.hooks.run(point, facts)

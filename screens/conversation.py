@@ -347,6 +347,8 @@ class Conversation:
                 chat.append(part.text)
                 if monotonic() - self._told < _TOLD_EVERY:
                     return
+            case parts.TextRewritten():
+                await chat.rewrite(part.text)
             case parts.TurnStarted():
                 await self._show_question(turn, part.message_id)
             case parts.ReplyStarted():
@@ -355,6 +357,8 @@ class Conversation:
                 await chat.add_notice(part.message)
             case parts.ReplyFinished():
                 status: Status = "cancelled" if part.reason == "cancelled" else "complete"
+                if part.text is not None:
+                    await chat.rewrite(part.text)
                 await chat.finish(part.message_id, status, part.usage, None, part.reason)
                 self._widgets.status.speed = speed_of(part.usage)
             case parts.ReplyFailed():

@@ -78,6 +78,8 @@ class LiveTurn:
                 self._first = self._first or (monotonic(), part.tokens)
                 self._pieces.append(part.text)
                 self.tokens = part.tokens
+            case parts.TextRewritten():
+                self._pieces = [part.text]
             case parts.TurnStarted():
                 self.message_id = part.message_id
             case parts.ModelProgress():

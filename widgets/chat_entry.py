@@ -61,6 +61,10 @@ class ChatEntry:
             self._pieces = ["".join(self._pieces)]
         return self._pieces[0]
 
+    def rewrite(self, text: str) -> None:
+        """Take another text, safe to show, in the place of all that came so far."""
+        self._pieces = [text]
+
     def append(self, text: str) -> None:
         """Add text, safe to show, at the end; cheap, as it may be called for every token."""
         self._pieces.append(text)

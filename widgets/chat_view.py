@@ -69,6 +69,7 @@ class ChatView(Widget):
         Binding("e", "edit", "edit", id="chat.edit"),
         Binding("r", "regenerate", "answer again", id="chat.regenerate"),
         Binding("u", "resume", "continue", id="chat.resume"),
+        Binding("t", "timeline", "what its turn took", id="chat.timeline"),
         Binding("escape", "deselect", "deselect", id="chat.deselect", show=False),
     ]
 
@@ -95,6 +96,9 @@ class ChatView(Widget):
 
     class ResumeRequested(_Request):
         """A reply that was cut off is to be continued."""
+
+    class TimelineRequested(_Request):
+        """The timeline of a message's turn is wanted."""
 
     class LinkClicked(TextualMessage):
         """A link was clicked; nothing has been opened."""
@@ -173,6 +177,16 @@ class ChatView(Widget):
         self._feed.touch()
         if not self.at_bottom:
             self.add_class("-unseen")
+
+    async def rewrite(self, text: str) -> None:
+        """Show another text in the place of the reply that streams."""
+        entry = self._streaming
+        if entry is None:
+            return
+        entry.rewrite(safe(text))
+        view = self._transcript.view_of(entry.key)
+        if view is not None:
+            view.start_again()
 
     async def finish(
         self,
@@ -295,11 +309,17 @@ class ChatView(Widget):
         if entry is not None and entry.status in _CUT_OFF:
             self.post_message(self.ResumeRequested(entry.key))
 
+    def action_timeline(self) -> None:
+        """Ask for the timeline of the chosen message's turn, or the newest one's."""
+        entry = self._target("reply", "user")
+        if entry is not None:
+            self.post_message(self.TimelineRequested(entry.key))
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Say which keys have something to do; see `DOMNode`."""
         if action == "deselect":
             return self._transcript.selected is not None
-        if action == "copy":
+        if action in ("copy", "timeline"):
             return True if self._target("reply", "user") else None
         if action in ("edit", "regenerate", "resume") and self._streaming is not None:
             return None

@@ -79,6 +79,12 @@ class MessageView(Widget):
         self._read()
         self._changed()
 
+    def start_again(self) -> None:
+        """Draw anew, as the entry's text is another."""
+        self._document, self._taken = None, 0
+        self._read()
+        self._changed()
+
     def refresh_entry(self) -> None:
         """Draw anew, as the entry is another or complete."""
         if self.entry.kind == "reply":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
+from time import perf_counter
 
 import msgspec
 
@@ -14,9 +15,22 @@ from workbench.app.chat.turn import Turn, TurnServices
 from workbench.app.config.settings import Settings
 from workbench.app.errors import SessionError, TurnError, UsageError
 from workbench.app.events.ids import new_id
+from workbench.app.hooks import points
+from workbench.app.hooks.hook import Scope
+from workbench.app.hooks.hooks import cancelled
+from workbench.app.hooks.results import Cancel, Redirect, Replace
+from workbench.app.hooks.values import MessageText
 from workbench.app.sessions.session import Message
 from workbench.app.sessions.sessions import Sessions
 from workbench.app.text import storable
+
+
+class _Received(msgspec.Struct, frozen=True):
+    """A message as hooks left it: its text, the session it goes to if another, the reply if they gave one."""
+
+    text: str
+    session_id: str = ""
+    given: str | None = None
 
 
 class Chat:
@@ -57,6 +71,7 @@ class Chat:
         Raises:
             SessionError: there is no such session.
             TurnError: `turn.busy`, or `turn.cancelled`: it was stopped before the message was kept.
+            HookError: `hook.cancelled`: a hook refused the message.
             UsageError: the text is empty.
             StoreError: the message could not be kept.
         """
@@ -102,19 +117,73 @@ class Chat:
     async def _ask(self, session_id: str, parent_id: str | None, text: str) -> AsyncGenerator[Part]:
         if not text.strip():
             raise UsageError("bad_input", "The message is empty.", "Write something.")
+        correlation_id = new_id()
         with self._turn_of(session_id) as stop:
-            correlation_id = new_id()
-            adding = self._services.messages.add(
-                session_id, parent_id, "user", storable(text), correlation_id
-            )
-            try:
-                message = await unless_stopped(adding, stop)
-            except Stopped:
-                raise TurnError("cancelled", "The turn was stopped before the message was kept.") from None
-            turn = Turn(self._services, message, stop, correlation_id)
-            async with aclosing(turn.run()) as run:
+            received = await self._receive(Scope(session_id, correlation_id), text, stop)
+            if received.session_id in ("", session_id):
+                async with aclosing(
+                    self._store_and_answer(received, session_id, parent_id, correlation_id, stop)
+                ) as run:
+                    async for part in run:
+                        yield part
+                return
+        other = await self._sessions.get(received.session_id)
+        with self._turn_of(other.id) as stop:
+            async with aclosing(
+                self._store_and_answer(received, other.id, other.head_id, correlation_id, stop)
+            ) as run:
                 async for part in run:
                     yield part
+
+    async def _receive(self, scope: Scope, text: str, stop: asyncio.Event) -> _Received:
+        """Let hooks see a message before it is stored.
+
+        Raises:
+            HookError: `hook.cancelled`.
+            TurnError: `turn.cancelled`: it was stopped meanwhile.
+        """
+        hooks = self._services.hooks
+        value = MessageText(text=storable(text))
+        try:
+            outcome = await unless_stopped(hooks.run(points.MESSAGE_RECEIVED, value, scope), stop)
+        except Stopped:
+            raise _stopped() from None
+        match outcome.decision:
+            case Cancel():
+                raise cancelled(outcome)
+            case Redirect(to):
+                return _Received(outcome.value.text, to)
+            case Replace(result):
+                return _Received(outcome.value.text, "", str(result))
+        return _Received(outcome.value.text)
+
+    async def _store_and_answer(
+        self,
+        received: _Received,
+        session_id: str,
+        parent_id: str | None,
+        correlation_id: str,
+        stop: asyncio.Event,
+    ) -> AsyncGenerator[Part]:
+        began = perf_counter()
+        adding = self._services.messages.add(
+            session_id, parent_id, "user", storable(received.text), correlation_id
+        )
+        try:
+            message = await unless_stopped(adding, stop)
+        except Stopped:
+            raise _stopped() from None
+        turn = Turn(
+            self._services,
+            message,
+            stop,
+            correlation_id,
+            given=received.given,
+            stored_in=perf_counter() - began,
+        )
+        async with aclosing(turn.run()) as run:
+            async for part in run:
+                yield part
 
     async def _answer(self, question: Message, prefix: str = "") -> AsyncGenerator[Part]:
         with self._turn_of(question.session_id) as stop:
@@ -130,6 +199,11 @@ class Chat:
             raise TurnError("busy", "This session is still answering.", "Wait, or stop the reply first.")
         self._stops[session_id] = stop = asyncio.Event()
         try:
-            yield stop
+            with self._services.hooks.operation("turn"):
+                yield stop
         finally:
             del self._stops[session_id]
+
+
+def _stopped() -> TurnError:
+    return TurnError("cancelled", "The turn was stopped before the message was kept.")

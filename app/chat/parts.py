@@ -65,6 +65,12 @@ class TextDelta(msgspec.Struct, frozen=True, tag_field="type", tag="text"):
     tokens: int
 
 
+class TextRewritten(msgspec.Struct, frozen=True, tag_field="type", tag="text_rewritten"):
+    """A hook changed the reply: all of its text so far is this now."""
+
+    text: str
+
+
 class Notice(msgspec.Struct, frozen=True, tag_field="type", tag="notice"):
     """Something that the person should know about this turn."""
 
@@ -73,11 +79,15 @@ class Notice(msgspec.Struct, frozen=True, tag_field="type", tag="notice"):
 
 
 class ReplyFinished(msgspec.Struct, frozen=True, tag_field="type", tag="reply_finished"):
-    """The reply is complete and stored; `reason` is stop, length, context or cancelled."""
+    """The reply is complete and stored; `reason` is stop, length, context, cancelled or hook.
+
+    `text` is all of it when a hook changed it at the end, null when it is what was streamed.
+    """
 
     message_id: str
     reason: str
     usage: Usage
+    text: str | None = None
 
 
 class ReplyFailed(msgspec.Struct, frozen=True, tag_field="type", tag="reply_failed"):
@@ -93,6 +103,7 @@ Part = (
     | PromptBuilt
     | ReplyStarted
     | TextDelta
+    | TextRewritten
     | Notice
     | ReplyFinished
     | ReplyFailed

@@ -66,6 +66,11 @@ class ReplyRecorder:
         self._grown.set()
         return first
 
+    def rewrite(self, text: str) -> None:
+        """Take another text in the place of all that came so far."""
+        self._pieces = [text]
+        self._grown.set()
+
     def usage(self, told: dict[str, Any]) -> Usage:
         """Return what the reply took: times by this side's clock, counts and speed as the worker told.
 

@@ -10,6 +10,7 @@ from typing import Final
 from workbench.app.commands.arguments import Completion
 from workbench.app.commands.bind import Invocation, bind_words
 from workbench.app.commands.command import Command, CommandContext, CommandResult, Face
+from workbench.app.commands.hooked import run_hooked
 from workbench.app.commands.words import Word, split
 from workbench.app.errors import CommandError, WorkbenchError
 
@@ -89,7 +90,7 @@ class Registry:
         began = monotonic()
         outcome = "failed"
         try:
-            result = await command.run(context, **invocation.values)
+            result = await run_hooked(invocation, context, lambda name: self.get(name, context.face))
             outcome = "ok"
             return result
         except WorkbenchError as error:

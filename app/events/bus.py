@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import msgspec
@@ -21,6 +22,7 @@ from workbench.app.events.subscription import (
 )
 
 Policy = Literal["durable", "drop_oldest", "coalesce"]
+Screen = Callable[[Event], Awaitable[Event | None]]
 
 # Plugins and remote sources can invent names, so the routing cache is emptied when it grows past this.
 _ROUTE_LIMIT: Final = 4096
@@ -47,6 +49,8 @@ class EventBus:
         self._subscriptions: list[Subscription] = []
         self._matchers: dict[Subscription, Callable[[str], bool]] = {}
         self._routes: dict[str, tuple[Subscription, ...]] = {}
+        self.screen: Screen | None = None
+        """Sees every event before it is published: returns it, another in its place, or None to drop it."""
 
     @property
     def last_seq(self) -> int:
@@ -108,8 +112,18 @@ class EventBus:
         session_id: str | None = None,
         correlation_id: str | None = None,
         parent_id: str | None = None,
+        time: datetime | None = None,
     ) -> Event:
         """Make an event, check its payload, publish it and return it as published.
+
+        Args:
+            name: `origin:area:what`.
+            payload: its facts.
+            source: the part that says so.
+            session_id: the session it belongs to.
+            correlation_id: the turn or job it belongs to.
+            parent_id: the event that caused it.
+            time: when it happened, if that was not now.
 
         Raises:
             EventError: `event.bad_payload`, only on a strict bus.
@@ -129,16 +143,23 @@ class EventBus:
             session_id=session_id,
             correlation_id=correlation_id,
             parent_id=parent_id,
+            time=time or datetime.now(UTC),
         )
-        await self.publish(event)
-        return event
+        return await self.publish(event)
 
-    async def publish(self, event: Event) -> None:
+    async def publish(self, event: Event) -> Event:
         """Give an event its number and deliver it.
 
-        Returns when every durable subscription has room (or was cut off after `stuck_after` seconds). When
-        the caller is cancelled while it waits for that, the event has been delivered nevertheless.
+        Returns:
+            The event as published, when every durable subscription has room (or was cut off after
+            `stuck_after` seconds). When the caller is cancelled while it waits for that, the event has been
+            delivered nevertheless. An event that the screen drops keeps the number 0.
         """
+        if self.screen is not None:
+            screened = await self.screen(event)
+            if screened is None:
+                return event
+            event = screened
         if event.seq:
             # It was published before, perhaps in another process: whoever holds it keeps its old number.
             event = msgspec.structs.replace(event)
@@ -154,6 +175,7 @@ class EventBus:
                 full = [*(full or ()), subscription]
         if full is not None:
             await self._wait_for_room(full)
+        return event
 
     async def publish_many(self, events: Iterable[Event]) -> None:
         """Publish several events in order."""

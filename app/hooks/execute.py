@@ -10,6 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
+from workbench.app.errors import HookError
 from workbench.app.hooks.hook import Hook, HookContext, HookFunction
 from workbench.app.hooks.loop_guard import HookBlocked, LoopGuard
 from workbench.app.hooks.run import Failure
@@ -108,6 +109,8 @@ def failure_of(error: BaseException, hook: Hook) -> Failure:
         return Failure("hook.blocked", text, file, line, shown)
     if isinstance(error, SystemExit | KeyboardInterrupt):
         return Failure("hook.exited", "it tried to end the program", file, line, shown)
+    if isinstance(error, HookError):
+        return Failure(error.code, error.message, file, line, shown)
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return Failure("hook.raised", text[:1_000], file, line, shown)
 

@@ -18,9 +18,12 @@ from workbench.app.hooks.hook import NOWHERE, Hook, HookContext, Scope
 from workbench.app.hooks.loop_guard import LoopGuard
 from workbench.app.hooks.point import Point, Wraps
 from workbench.app.hooks.points import POINTS
+from workbench.app.hooks.preferences import Preferences
 from workbench.app.hooks.printing import PrintCapture, Printed
 from workbench.app.hooks.recorder import Recorder
-from workbench.app.hooks.run import Chain, Failure, Outcome, Run
+from workbench.app.hooks.result_cache import ResultCache
+from workbench.app.hooks.results import Cancel
+from workbench.app.hooks.run import Answer, Chain, Failure, Outcome, Run
 from workbench.app.hooks.settle import Progress, fresh, settle
 from workbench.app.hooks.threads import Ran
 from workbench.app.hooks.values import Value
@@ -56,14 +59,18 @@ class Hooks:
         self._executor: Executor | None = None
         self._capture = PrintCapture(lambda: self._guard is not None and self._guard.entered > 0)
         self._recorder = Recorder(bus, self._account)
+        self.cache = ResultCache()
+        """What hooks asked to keep."""
         self._watch: asyncio.Task[None] | None = None
+        self.preferences = Preferences()
+        """What holds for hooks that are added from now on."""
         self.on_change: Callable[[], None] = _nothing
         """Called when hooks were added, removed, or went in or out of their chains."""
 
     # --- what is registered ---------------------------------------------------------------------------
 
     async def add(self, hooks: Iterable[Hook]) -> None:
-        """Register hooks; one with the id of another takes its place, switches and figures stay.
+        """Register hooks as the preferences say; one with the id of another takes its place.
 
         Raises:
             HookError: `hook.unknown_point`.
@@ -76,10 +83,8 @@ class Hooks:
             order = old.order if old is not None else self._order
             seconds = self._wrapped.seconds(POINTS[hook.point].wraps)
             entry = Entry(hook, order, self._limits, seconds, on_loop=self._guard.can_interrupt)
-            if old is not None:
-                entry.enabled, entry.priority = old.enabled, old.priority
-                if old.priority == old.hook.priority:
-                    entry.priority = hook.priority
+            entry.enabled = hook.id not in self.preferences.disabled
+            entry.priority = self.preferences.priorities.get(hook.id, hook.priority)
             self._entries[hook.id] = entry
             await self._tell("registered", entry)
         self._rebuild()
@@ -163,6 +168,61 @@ class Hooks:
         if chain is None:
             return Outcome(value)
         return await self._run(chain, value, scope, start)
+
+    async def apply(self, point: Point[V], value: V, scope: Scope = NOWHERE) -> V:
+        """Run the hooks of a point where the value may change or the matter be cancelled.
+
+        Returns:
+            The value to go on with.
+
+        Raises:
+            HookError: `hook.cancelled`.
+        """
+        if point.name not in self._chains:
+            return value
+        outcome = await self.run(point, value, scope)
+        if isinstance(outcome.decision, Cancel):
+            raise cancelled(outcome)
+        return outcome.value
+
+    async def try_hook(self, hook: Hook, value: Value, scope: Scope = NOWHERE) -> Answer:
+        """Run one hook, registered or not, for its answer alone.
+
+        It is contained as in its chain, always in a thread or task. Its answer has no effect: nothing is
+        counted, no breaker opens, and there is no trace.
+
+        Args:
+            hook: the hook.
+            value: what it gets, in the type of its point.
+            scope: what that belongs to.
+        """
+        self._begin()
+        point = POINTS[hook.point]
+        entry = Entry(hook, 0, self._limits, 0.0, on_loop=False)
+        context = HookContext(point.name, value, scope)
+        run = Run(Chain(point, (entry,), point.mutable), context, 0)
+        self._settle(Progress(run, context), 0, await self._run_away(run, entry, context))
+        return run.answers[0]
+
+    async def tell_of_retry(self, point: str, attempt: int, wait: float, code: str, scope: Scope) -> None:
+        """Say that something that failed is tried again.
+
+        Args:
+            point: the point before it.
+            attempt: which try failed, from 1.
+            wait: seconds until the next.
+            code: the error's code.
+            scope: what it belongs to.
+        """
+        facts = {"point": point, "attempt": attempt, "wait_ms": round(wait * 1000, 1), "code": code}
+        await self._bus.emit(
+            "core:hook:retried",
+            facts,
+            source="hooks",
+            session_id=scope.session_id,
+            correlation_id=scope.correlation_id,
+            parent_id=scope.parent_id,
+        )
 
     async def close(self) -> None:
         """Write the traces that wait, end the hooks that still run, give signals and streams back."""
@@ -253,20 +313,10 @@ class Hooks:
     async def _take(self, progress: Progress, place: int, ran: Ran) -> None:
         """Let what a hook answered or raised have its effect."""
         entry = progress.run.chain.entries[place]
-        failure: Failure | None = None
-        weight = 1
-        if isinstance(ran.error, TimeoutError) and ran.seconds == 0.0 and not entry.quick:
-            text = f"it did not answer within {(entry.hook.deadline or 0) * 1000:,.0f} ms"
-            failure, weight = Failure("hook.timeout", text, entry.hook.file), self._limits.failures
-        elif ran.error is not None:
-            failure = failure_of(ran.error, entry.hook)
-            weight = self._limits.failures if failure.code == "hook.blocked" else 1
-        else:
-            failure = settle(progress, entry, ran.result)
-        printed = self._capture.inline.take()
-        progress.note(place, ran.result, failure, printed)
+        failure = self._settle(progress, place, ran)
         if failure is None:
             return
+        weight = self._limits.failures if failure.code in ("hook.timeout", "hook.blocked") else 1
         entry.failures += 1
         entry.last_error = f"{failure.code}: {failure.message}"
         if entry.breaker.state is BreakerState.OPEN:
@@ -276,6 +326,20 @@ class Hooks:
         if entry.breaker.fail(perf_counter(), wrapped, failure.message, weight=weight):
             self._rebuild()
             await self._tell_of_breaker(entry, previous)
+
+    def _settle(self, progress: Progress, place: int, ran: Ran) -> Failure | None:
+        """Let what a hook answered change the run, note it, and return what is wrong with it."""
+        entry = progress.run.chain.entries[place]
+        failure: Failure | None
+        if isinstance(ran.error, TimeoutError) and ran.seconds == 0.0 and not entry.quick:
+            text = f"it did not answer within {(entry.hook.deadline or 0) * 1000:,.0f} ms"
+            failure = Failure("hook.timeout", text, entry.hook.file)
+        elif ran.error is not None:
+            failure = failure_of(ran.error, entry.hook)
+        else:
+            failure = settle(progress, entry, ran.result)
+        progress.note(place, ran.result, failure, self._capture.inline.take())
+        return failure
 
     # --- keeping up -------------------------------------------------------------------------------------
 
@@ -367,6 +431,13 @@ class Hooks:
             "enabled": entry.enabled,
         }
         await self._bus.emit(f"core:hook:{what}", facts, source="hooks")
+
+
+def cancelled(outcome: Outcome[Any]) -> HookError:
+    """Return the error that tells of a `Cancel`."""
+    assert isinstance(outcome.decision, Cancel)
+    hint = f"The hook {outcome.hook} decided so; `hooks disable {outcome.hook}` switches it off."
+    return HookError("cancelled", outcome.decision.reason or "A hook cancelled it.", hint, hook=outcome.hook)
 
 
 def _key(entry: Entry) -> tuple[int, int]:

@@ -299,8 +299,8 @@ def reference() -> str:
     lines = [
         "# Hook points",
         "",
-        "Where hooks run, what they are given, and what each answer means there. How a hook is written and what",
-        "it may cost: [hooks.md](hooks.md).",
+        "Where hooks run, what they are given, and what each answer means there. How a hook is written and",
+        "what it may cost: [hooks.md](hooks.md).",
         "",
         "| point | when | value | measured against |",
         "|---|---|---|---|",

@@ -12,7 +12,12 @@ import msgspec
 from workbench.app.config.settings import Settings
 from workbench.app.errors import ModelError, WorkbenchError, WorkerError
 from workbench.app.events.bus import EventBus
+from workbench.app.hooks import points
+from workbench.app.hooks.hook import NOWHERE, Scope
+from workbench.app.hooks.hooks import Hooks
+from workbench.app.hooks.values import ModelFiles, ModelReady
 from workbench.app.models.find import ModelFile, find_models, resolve_model
+from workbench.app.models.hooked_load import choose_model, retried_load
 from workbench.app.models.profile import ModelProfile, Sampling, read_profile
 from workbench.app.paths import Paths
 from workbench.app.workers.states import WorkerState
@@ -92,9 +97,18 @@ class Models:
         paths: the profile.
         supervisor: owns the worker called `llm`.
         bus: where loading is told.
+        hooks: what is asked when models are listed, chosen and loaded.
     """
 
-    def __init__(self, settings: Settings, paths: Paths, supervisor: Supervisor, bus: EventBus) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        paths: Paths,
+        supervisor: Supervisor,
+        bus: EventBus,
+        hooks: Hooks | None = None,
+    ) -> None:
+        self._hooks = hooks or Hooks(bus)
         self._settings = settings
         self._paths = paths
         self._supervisor = supervisor
@@ -125,8 +139,15 @@ class Models:
         self._settings = settings
 
     async def list(self) -> list[ModelFile]:
-        """Return every model that can be chosen, the built-in guide first."""
-        return await asyncio.to_thread(find_models, self._settings.model, self._paths)
+        """Return every model that can be chosen, the built-in guide first, as hooks leave the list."""
+        found = await asyncio.to_thread(find_models, self._settings.model, self._paths)
+        if not self._hooks.has(points.MODEL_FILE_LISTED):
+            return found
+        names = tuple(file.name for file in found)
+        left = (await self._hooks.run(points.MODEL_FILE_LISTED, ModelFiles(names=names))).value.names
+        places = {name: place for place, name in enumerate(left)}
+        offered = [file for file in found if file.name in places]
+        return sorted(offered, key=lambda file: places[file.name])
 
     async def resolve(self, name: str) -> ModelFile:
         """Return the model that a name or path stands for.
@@ -151,8 +172,14 @@ class Models:
         self._name = name
         return loaded
 
-    async def load(self, name: str | None = None) -> AsyncGenerator[LoadProgress | LoadedModel]:
+    async def load(
+        self, name: str | None = None, *, scope: Scope = NOWHERE
+    ) -> AsyncGenerator[LoadProgress | LoadedModel]:
         """Have a model ready, the chosen one when no name is given; costs little when it already is.
+
+        Args:
+            name: a name or path.
+            scope: the turn that needs it.
 
         Yields:
             `LoadProgress` while the worker loads, then one `LoadedModel`.
@@ -160,9 +187,16 @@ class Models:
         Raises:
             ModelError: it cannot be found or loaded.
             WorkerError: the worker failed.
+            HookError: `hook.cancelled`.
         """
+        chosen = await choose_model(self._hooks, name or self._name, scope)
+        async with aclosing(retried_load(self._hooks, chosen, self._load, scope)) as steps:
+            async for step in steps:
+                yield step
+
+    async def _load(self, name: str, scope: Scope) -> AsyncGenerator[LoadProgress | LoadedModel]:
         async with self._loading:
-            file = await self.resolve(name or self._name)
+            file = await self.resolve(name)
             profile = await asyncio.to_thread(read_profile, file.path)
             if self._loaded is None or self._loaded.file.path != file.path:
                 await self._begin_loading(file)
@@ -180,9 +214,14 @@ class Models:
                 await self._tell_if_lost(file, error)
                 raise
             loaded = _loaded(file, profile, facts)
-            await self._tell_if_new(loaded)
+            is_new = loaded != self._loaded
+            if is_new:
+                await self._tell_of_loaded(loaded)
             self._loaded = loaded
-            yield loaded
+        if is_new:
+            ready = ModelReady(name=loaded.file.name, context=loaded.context, load_ms=loaded.load_ms)
+            await self._hooks.run(points.MODEL_LOADED, ready, scope)
+        yield loaded
 
     async def count(
         self, messages: Sequence[Mapping[str, str]], prefix: str = "", *, model: LoadedModel | None = None
@@ -266,10 +305,8 @@ class Models:
         if self._loaded is None:
             await self._tell("failed", {"name": file.name, "code": error.code, "message": error.message})
 
-    async def _tell_if_new(self, loaded: LoadedModel) -> None:
+    async def _tell_of_loaded(self, loaded: LoadedModel) -> None:
         """Say that a model was loaded; the worker answers a repeated request with the same figures."""
-        if loaded == self._loaded:
-            return
         facts = {
             "name": loaded.file.name,
             "path": str(loaded.file.path),

@@ -123,6 +123,14 @@ class Messages:
         )
         return reply
 
+    async def set_model(self, message_id: str, model: str) -> None:
+        """Note that another model writes a streaming reply.
+
+        Raises:
+            StoreError: it was not kept.
+        """
+        await self._store.write("UPDATE messages SET model = ? WHERE id = ?", (model, message_id))
+
     async def save_partial(self, message_id: str, text: str) -> None:
         """Keep what a streaming reply has so far.
 

@@ -9,6 +9,10 @@ from workbench.app.errors import SessionError
 from workbench.app.events.bus import EventBus
 from workbench.app.events.ids import new_id
 from workbench.app.events.log import from_microseconds, microseconds
+from workbench.app.hooks import points
+from workbench.app.hooks.hook import Scope
+from workbench.app.hooks.hooks import Hooks
+from workbench.app.hooks.values import SessionTitle
 from workbench.app.sessions.session import Session
 from workbench.app.store.store import Store
 from workbench.app.text import storable
@@ -28,9 +32,11 @@ class Sessions:
     Args:
         store: where they are kept.
         bus: where changes are told.
+        hooks: what is asked before a session is made, renamed or deleted.
     """
 
-    def __init__(self, store: Store, bus: EventBus) -> None:
+    def __init__(self, store: Store, bus: EventBus, hooks: Hooks | None = None) -> None:
+        self._hooks = hooks or Hooks(bus)
         self._store = store
         self._bus = bus
 
@@ -39,7 +45,9 @@ class Sessions:
 
         Raises:
             StoreError: it could not be kept.
+            HookError: `hook.cancelled`.
         """
+        title = (await self._hooks.apply(points.SESSION_CREATE, SessionTitle(title=title))).title
         now = datetime.now(UTC)
         session = Session(id=new_id(), title=make_title(title), created=now, updated=now)
         await self._store.write(
@@ -95,10 +103,13 @@ class Sessions:
 
         Raises:
             SessionError: `session.not_found`, or `session.bad_request` for an empty title.
+            HookError: `hook.cancelled`.
         """
         session = await self.get(session_id)
         if not title.strip():
             raise SessionError("bad_request", "A session's title cannot be empty.", "Write a title.")
+        wanted = SessionTitle(title=title, session_id=session.id)
+        title = (await self._hooks.apply(points.SESSION_RENAME, wanted, Scope(session.id))).title
         await self._store.write("UPDATE sessions SET title = ? WHERE id = ?", (make_title(title), session.id))
         await self._changed(session.id, "title")
         return await self.get(session.id)
@@ -112,8 +123,11 @@ class Sessions:
 
         Raises:
             SessionError: `session.not_found` or `session.ambiguous`.
+            HookError: `hook.cancelled`.
         """
         session = await self.get(session_id)
+        doomed = SessionTitle(title=session.title, session_id=session.id)
+        await self._hooks.apply(points.SESSION_DELETE, doomed, Scope(session.id))
         # Untied first: SQLite follows a chain of parents to its end, and refuses long ones.
         untie = "UPDATE messages SET parent_id = NULL WHERE session_id = ?"
         delete = "DELETE FROM sessions WHERE id = ?"

@@ -63,7 +63,7 @@ class Play:
     def __init__(self) -> None:
         self.bus = EventBus(stuck_after=3600)
         self.listeners: list[Listener] = []
-        self.publishers: list[asyncio.Task[None]] = []
+        self.publishers: list[asyncio.Task[Event]] = []
         self.published: list[Event] = []
         self.watch = self.bus.subscribe("*", "durable", capacity=10_000)
 
@@ -111,7 +111,7 @@ class Play:
                 assert listener.taken == listener.published
         self.bus.close()
         done = await asyncio.gather(*self.publishers, return_exceptions=True)
-        assert all(isinstance(result, asyncio.CancelledError | None) for result in done)
+        assert all(isinstance(result, asyncio.CancelledError | Event) for result in done)
         assert [event async for event in self.watch] == self.published
         assert [event.seq for event in self.published] == list(range(1, len(self.published) + 1))
 

@@ -205,7 +205,17 @@ def codes_in(module: ast.Module) -> tuple[set[str], set[str]]:
             sure.add(f"{category}.{reason.value!s}")
         else:
             possible |= {f"{category}.{text}" for text in strings} & set(errors.CODES)
-    return sure, possible
+    return sure | failures_in(module), possible
+
+
+def failures_in(module: ast.Module) -> set[str]:
+    """Return the codes of the failures of hooks that a module makes; they are written whole."""
+    return {
+        node.args[0].value
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Failure"
+        if node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str)
+    }
 
 
 def test_every_error_code_in_the_source_is_listed() -> None:

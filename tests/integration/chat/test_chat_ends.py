@@ -49,7 +49,7 @@ async def ends_told(workbench: Workbench) -> list[Event]:
     await workbench.log.flush()
     query = EventQuery(pattern="core:chat:*")
     events = [event async for event in find_events(workbench.store, query)]
-    return [event for event in events if event.name.endswith(("_finished", "_failed"))]
+    return [event for event in events if event.name.endswith(("reply_finished", "reply_failed"))]
 
 
 async def test_leaving_at_the_last_part_ends_the_turn_once(workbench: Workbench) -> None:
