@@ -43,7 +43,7 @@ async def load_bundled(parts: HostParts, names: Sequence[str] = BUNDLED) -> list
             message = f"The bundled plugin {name} cannot be loaded: {error}."
             await parts.notify("error", "hook.file_broken", message, "Its hooks do not run.")
         else:
-            await running.register(parts)
+            await parts.hooks.add(running.hooks)
             found.append(running)
     return found
 

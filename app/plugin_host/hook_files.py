@@ -295,7 +295,7 @@ class HookFiles:
         known.running, known.module = running, loaded.module
         known.generation += 1
         known.error, known.line = "", 0
-        await running.register(self._parts)
+        await self._parts.hooks.add(running.hooks)
         if old is not None and old_module is not None:
             await self._parts.hooks.remove(old.ids - running.ids)
             await stop_plugins(self._parts, old.plugins)

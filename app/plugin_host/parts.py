@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from workbench.app.config.settings import Settings
 from workbench.app.events.bus import EventBus
 from workbench.app.hooks.hooks import Hooks
 from workbench.app.plugin_host.plugin import PluginHost
@@ -21,13 +20,11 @@ class HostParts(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     Args:
         hooks: where hooks are registered.
         bus: where it is told what was loaded and what was not.
-        settings: returns the settings in force.
         notify: says something to the person.
         host_for: makes what a plugin of this name may use.
     """
 
     hooks: Hooks
     bus: EventBus
-    settings: Callable[[], Settings]
     notify: Notify
     host_for: Callable[[str], PluginHost]

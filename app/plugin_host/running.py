@@ -1,4 +1,4 @@
-"""Plugins and plain hooks that run: started, registered as the settings say, stopped."""
+"""What runs under one name: plugins and plain hooks, started and stopped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import msgspec
 
-from workbench.app.config.settings import HookSettings
 from workbench.app.hooks.hook import Hook, HookContext, hooks_in
 from workbench.app.hooks.hooks import Hooks
 from workbench.app.hooks.points import PLUGIN_LOAD
@@ -53,11 +52,6 @@ class Running(msgspec.Struct, frozen=True, eq=False):
     def ids(self) -> frozenset[str]:
         """The ids of its hooks."""
         return frozenset(hook.id for hook in self.hooks)
-
-    async def register(self, parts: HostParts) -> None:
-        """Register its hooks, switched and ordered as the settings say."""
-        await parts.hooks.add(self.hooks)
-        await apply_switches(parts.hooks, parts.settings().hooks, self.ids)
 
 
 async def start_bundled(parts: HostParts, kind: type[Plugin], *, file: str) -> Running:
@@ -128,31 +122,6 @@ async def stop_plugins(parts: HostParts, plugins: Sequence[Plugin], *, file: str
             await parts.notify("warning", "hook.raised", message, "")
         finally:
             await plugin.host.close()
-
-
-async def apply_switches(hooks: Hooks, settings: HookSettings, ids: Iterable[str]) -> None:
-    """Switch hooks off and move them as the settings say.
-
-    Args:
-        hooks: where they are registered.
-        settings: the section `hooks`.
-        ids: the hooks that were just registered.
-    """
-    priorities = priorities_of(settings)
-    for hook_id in ids:
-        off, priority = hook_id in settings.disabled, priorities.get(hook_id)
-        if off or priority is not None:
-            await hooks.change(hook_id, enabled=not off, priority=priority)
-
-
-def priorities_of(settings: HookSettings) -> dict[str, int]:
-    """Return the priorities that the settings say, by hook; what cannot be read is left out."""
-    found: dict[str, int] = {}
-    for entry in settings.priorities:
-        hook_id, _, number = entry.rpartition("=")
-        if hook_id and number.strip().isdecimal():
-            found[hook_id.strip()] = int(number)
-    return found
 
 
 async def _contained(hooks: Hooks, call: Callable[[], Awaitable[None]], file: str) -> None:
