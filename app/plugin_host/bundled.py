@@ -69,5 +69,7 @@ def _import(names: Sequence[str]) -> dict[str, ModuleType | Exception]:
             module = importlib.import_module(whole)
             found[name] = module if hasattr(module, "PLUGIN") else AttributeError(f"{whole} has no PLUGIN")
         except Exception as error:
-            found[name] = error
+            # One that is not installed at all is not wanted.
+            if not (isinstance(error, ModuleNotFoundError) and error.name == whole):
+                found[name] = error
     return found

@@ -203,8 +203,10 @@ BROKEN: dict[str, tuple[str | bytes, int, str]] = {
         "two of its hooks are called twice.shout",
     ),
     "starts": (
-        "from workbench.plugins import Plugin\nclass One(Plugin):\n    async def start(self):\n"
-        "        raise RuntimeError('no key')\n",
+        (
+            "from workbench.plugins import Plugin\nclass One(Plugin):\n    async def start(self):\n"
+            "        raise RuntimeError('no key')\n"
+        ),
         4,
         "RuntimeError: no key",
     ),
