@@ -44,6 +44,10 @@ async def events_export(
     if out == _STDOUT:
         return await _to_stdout(context, reader, wanted, format, now)
     path = await asyncio.to_thread(lambda: Path(out).expanduser().absolute())
+    if not force and await asyncio.to_thread(path.exists):
+        raise CommandError(
+            "bad_argument", f"The file {path} is there already.", "--force replaces it.", argument="out"
+        )
     told = monotonic()
 
     async def progress(count: int) -> None:

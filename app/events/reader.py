@@ -168,8 +168,8 @@ class EventReader:
             StoreError: the database cannot be read.
         """
         wanted = microseconds(time)
-        low, high = await self.bounds()
-        high += 1
+        first, last = await self.bounds()
+        low, high = max(first, 1), last + 1
         while low < high:
             middle = (low + high) // 2
             row = await self._store.read(_NEXT_TIME, (middle,))
