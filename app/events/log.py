@@ -1,11 +1,10 @@
-"""The log: keeps every event in the store, in order and without gaps, and finds them again."""
+"""The log: keeps every event in the store, in order and without gaps, and forgets the oldest."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -13,23 +12,13 @@ import msgspec
 
 from workbench.app.errors import StoreError
 from workbench.app.events.bus import EventBus
-from workbench.app.events.event import UNENCODABLE, Event, plain, repaired
-from workbench.app.events.patterns import name_matcher
-from workbench.app.events.rows import COLUMNS, event_of, from_microseconds, microseconds, row_of
+from workbench.app.events.event import UNENCODABLE, Event, repaired
+from workbench.app.events.rows import COLUMNS, microseconds, row_of
 from workbench.app.events.text_index import forget_index, removal
 from workbench.app.store.store import Store
 from workbench.app.store.writer import Row
 
 _INSERT: Final = f"INSERT INTO events ({COLUMNS})"
-# Jumps through the index from one name to the next instead of reading it all, as SELECT DISTINCT does.
-_DISTINCT_NAMES: Final = """
-    WITH RECURSIVE found (name) AS (
-        SELECT min(name) FROM events
-        UNION ALL
-        SELECT (SELECT min(name) FROM events WHERE name > found.name) FROM found WHERE found.name IS NOT NULL
-    )
-    SELECT name FROM found WHERE name IS NOT NULL
-"""
 _DELETE: Final = (
     "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq <= ? ORDER BY seq LIMIT ?) RETURNING 1"
 )
@@ -44,20 +33,6 @@ _GATHER_SECONDS: Final = 0.02
 _PATIENCE_SECONDS: Final = 2.0
 _CLOSE_SECONDS: Final = 10.0
 _CLOSE_READ_ONLY_SECONDS: Final = 1.0
-_PAGE: Final = 1_000
-
-__all__ = [
-    "EventLog",
-    "EventQuery",
-    "count_events",
-    "find_events",
-    "forget_old_events",
-    "from_microseconds",
-    "last_seq",
-    "microseconds",
-]
-
-_encode = msgspec.json.Encoder().encode
 
 
 class _Gap(msgspec.Struct, frozen=True):
@@ -66,32 +41,6 @@ class _Gap(msgspec.Struct, frozen=True):
     first: int
     last: int
     reason: str
-
-
-class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events of the log are wanted.
-
-    Args:
-        pattern: event names (see `patterns.name_matcher`).
-        since: only events at or after this time.
-        until: only events before this time.
-        session_id: only this session's events.
-        correlation_id: only this turn's or job's events.
-        text: only events whose payload contains this text, case ignored for ASCII letters.
-        after_seq: only events with a greater number.
-        limit: at most so many events, None for all.
-        newest: with a limit, take the newest events instead of the oldest.
-    """
-
-    pattern: str = "*"
-    since: datetime | None = None
-    until: datetime | None = None
-    session_id: str | None = None
-    correlation_id: str | None = None
-    text: str | None = None
-    after_seq: int = 0
-    limit: int | None = None
-    newest: bool = False
 
 
 class EventLog:
@@ -233,85 +182,6 @@ class EventLog:
 async def last_seq(store: Store) -> int:
     """Return the number of the newest event in the store, 0 when there is none."""
     return int((await store.read("SELECT coalesce(max(seq), 0) FROM events"))[0][0])
-
-
-async def count_events(store: Store, query: EventQuery) -> int:
-    """Return how many events fit a query; its limit is ignored.
-
-    Raises:
-        EventError: the pattern cannot be read.
-        StoreError: the database cannot be read.
-    """
-    condition, values = await _condition(store, query)
-    sql = f"SELECT count(*) FROM events WHERE {condition}"  # noqa: S608 - made of constants
-    return int((await store.read(sql, values))[0][0])
-
-
-async def find_events(store: Store, query: EventQuery) -> AsyncGenerator[Event, None]:
-    """Iterate over the events that fit a query, oldest first; read in pages, so that memory stays flat.
-
-    Raises:
-        EventError: the pattern cannot be read.
-        StoreError: the database cannot be read.
-    """
-    condition, values = await _condition(store, query)
-    left = query.limit
-    if query.newest and left is not None:
-        # The number of the oldest event wanted; from there on all that fit are wanted.
-        sql = f"SELECT seq FROM events WHERE {condition} ORDER BY seq DESC LIMIT ?"  # noqa: S608
-        newest = await store.read(sql, [*values, left])
-        condition, values = f"{condition} AND seq <= ?", [*values, newest[0][0] if newest else 0]
-        after = newest[-1][0] - 1 if newest else 0
-    else:
-        after = query.after_seq
-    sql = f"SELECT {COLUMNS} FROM events WHERE {condition} AND seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
-    while left is None or left > 0:
-        size = _PAGE if left is None else min(left, _PAGE)
-        page = await store.read(sql, [*values, after, size])
-        for row in page:
-            yield event_of(row)
-        if len(page) < size:
-            return
-        after = page[-1][0]
-        left = None if left is None else left - len(page)
-
-
-async def _condition(store: Store, query: EventQuery) -> tuple[str, list[Any]]:
-    """Return the SQL condition of a query and its parameters; no text of the query becomes SQL."""
-    parts = ["seq > ?"]
-    values: list[Any] = [query.after_seq]
-    for sql, value in (
-        ("time >= ?", microseconds(query.since) if query.since else None),
-        ("time < ?", microseconds(query.until) if query.until else None),
-        ("session_id = ?", query.session_id),
-        ("correlation_id = ?", query.correlation_id),
-        ("payload LIKE ? ESCAPE '\\'", _like(query.text) if query.text else None),
-        ("name IN (SELECT value FROM json_each(?))", await _names(store, query.pattern)),
-    ):
-        if value is not None:
-            parts.append(sql)
-            values.append(value)
-    return " AND ".join(parts), values
-
-
-async def _names(store: Store, pattern: str) -> str | None:
-    """Return the names in the log that fit a pattern, as a JSON list; None when all do.
-
-    The log has few names and an index on them, so SQLite finds events by a list of names in their order,
-    which it could do neither by a range of names nor by GLOB.
-    """
-    matches = name_matcher(pattern)
-    if pattern == "*":
-        return None
-    return _encode([name for (name,) in await store.read(_DISTINCT_NAMES) if matches(name)]).decode()
-
-
-def _like(text: str) -> str:
-    # The payload is JSON: a quote or backslash in the text stands escaped there.
-    inner = _encode(plain(text)).decode()[1:-1]
-    for special in ("\\", "%", "_"):
-        inner = inner.replace(special, f"\\{special}")
-    return f"%{inner}%"
 
 
 def _rows(events: list[Event]) -> list[tuple[Any, ...]]:

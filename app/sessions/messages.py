@@ -9,7 +9,7 @@ import msgspec
 
 from workbench.app.errors import SessionError
 from workbench.app.events.ids import new_id
-from workbench.app.events.log import from_microseconds, microseconds
+from workbench.app.events.rows import from_microseconds, microseconds
 from workbench.app.sessions.session import Message, Role, Status
 from workbench.app.sessions.sessions import UNTITLED, make_title
 from workbench.app.store.store import Store

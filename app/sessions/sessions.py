@@ -8,7 +8,7 @@ from typing import Any, Final
 from workbench.app.errors import SessionError
 from workbench.app.events.bus import EventBus
 from workbench.app.events.ids import new_id
-from workbench.app.events.log import from_microseconds, microseconds
+from workbench.app.events.rows import from_microseconds, microseconds
 from workbench.app.hooks import points
 from workbench.app.hooks.hook import Scope
 from workbench.app.hooks.hooks import Hooks

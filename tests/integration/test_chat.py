@@ -18,7 +18,8 @@ from workbench.app.chat.parts import (
     TurnStarted,
 )
 from workbench.app.errors import SessionError, TurnError, UsageError, WorkbenchError
-from workbench.app.events.log import EventQuery, find_events
+from workbench.app.events.filter.syntax import All, Compare, Name
+from workbench.app.events.reader import EventReader
 from workbench.app.workbench import Workbench
 from workbench.tests.integration.chat.kit import add_chain, parts_of, text_of
 
@@ -53,8 +54,8 @@ async def test_a_question_is_answered_stored_and_told(workbench: Workbench) -> N
     assert (reply.status, reply.model, reply.meta["reason"]) == ("complete", "guide", "stop")
 
     await workbench.log.flush()
-    query = EventQuery(correlation_id=parts[0].correlation_id, pattern="core:chat:*")
-    events = [event async for event in find_events(workbench.store, query)]
+    wanted = All((Compare(("turn",), "==", parts[0].correlation_id), Name("core:chat:*")))
+    events = [event async for event in EventReader(workbench.store).each(wanted)]
     names = [event.name.rpartition(":")[2] for event in events if not event.name.endswith("progress")]
     assert names == ["message_received", "prompt_built", "reply_started", "reply_finished"]
     assert {event.session_id for event in events} == {session.id}

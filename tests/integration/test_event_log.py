@@ -6,30 +6,22 @@ import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.app.errors import EventError, StoreError
+from workbench.app.errors import EventError
 from workbench.app.events import log as log_module
 from workbench.app.events.bus import EventBus
 from workbench.app.events.event import Event, from_json, repaired, to_json
-from workbench.app.events.log import (
-    EventLog,
-    EventQuery,
-    count_events,
-    find_events,
-    forget_old_events,
-    from_microseconds,
-    last_seq,
-    microseconds,
-)
-from workbench.app.events.patterns import name_matcher
+from workbench.app.events.filter.syntax import Name
+from workbench.app.events.log import EventLog, forget_old_events, last_seq
+from workbench.app.events.reader import EventReader
+from workbench.app.events.rows import from_microseconds, microseconds
 from workbench.app.paths import Paths, paths_for
 from workbench.app.store import writer as writer_module
 from workbench.app.store.store import Store
@@ -49,12 +41,12 @@ JSON = st.recursive(
 )
 
 
-async def found(store: Store, **query: Any) -> list[Event]:
-    return [event async for event in find_events(store, EventQuery(**query))]
+async def found(store: Store, pattern: str = "*") -> list[Event]:
+    return [event async for event in EventReader(store).each(Name(pattern))]
 
 
-async def seqs(store: Store, **query: Any) -> list[int]:
-    return [event.seq for event in await found(store, **query)]
+async def seqs(store: Store) -> list[int]:
+    return [event.seq for event in await found(store)]
 
 
 async def publish(bus: EventBus, count: int) -> None:
@@ -320,122 +312,6 @@ async def test_a_store_that_is_closed_first_ends_the_log_too(paths: Paths, bus: 
     await log.flush()
     await log.close()
     assert log.lost >= 3
-
-
-# --- finding ------------------------------------------------------------------------------------------
-
-SEGMENTS = st.sampled_from(["core", "chat", "a", "failed", "b.c"])
-NAMES = st.lists(SEGMENTS, min_size=1, max_size=4).map(":".join)
-PATTERNS = st.lists(SEGMENTS | st.just("*"), min_size=1, max_size=4).map(":".join)
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.lists(NAMES, max_size=40), st.lists(PATTERNS, min_size=1, max_size=10))
-def test_the_database_finds_by_pattern_what_the_bus_would_deliver(
-    names: list[str], patterns: list[str]
-) -> None:
-    async def run(folder: Path) -> None:
-        async with opened_log(folder) as (store, bus, log):
-            await bus.publish_many([Event(name=name, source="test") for name in names])
-            await log.flush()
-            for pattern in patterns:
-                fits = name_matcher(pattern)
-                wanted = [seq for seq, name in enumerate(names, start=1) if fits(name)]
-                assert await seqs(store, pattern=pattern) == wanted
-                assert await count_events(store, EventQuery(pattern=pattern)) == len(wanted)
-                assert await seqs(store, pattern=pattern, limit=3) == wanted[:3]
-                assert await seqs(store, pattern=pattern, limit=3, newest=True) == wanted[-3:]
-                assert await seqs(store, pattern=pattern, after_seq=5) == [seq for seq in wanted if seq > 5]
-
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(run(Path(folder)))
-
-
-async def filled(store: Store, count: int) -> list[Event]:
-    """Put events into the log that differ in every field, and return them."""
-    start = datetime(2030, 1, 1, tzinfo=UTC)
-    events = [
-        Event(
-            name=("core:chat:x", "core:model:x")[number % 2],
-            source="test",
-            session_id=f"s{number % 3}" if number % 4 else None,
-            correlation_id=f"c{number // 10}",
-            payload={"number": number, "text": f"Line {number}"},
-            time=start + timedelta(seconds=number),
-        )
-        for number in range(count)
-    ]
-    bus = EventBus()
-    log = EventLog(store, bus)
-    await bus.publish_many(events)
-    await log.close()
-    return events
-
-
-async def test_queries_combine_all_conditions_and_read_in_pages(store: Store) -> None:
-    events = await filled(store, 2500)
-    query: dict[str, Any] = {
-        "pattern": "core:chat:*",
-        "since": events[500].time,
-        "until": events[2000].time,
-        "session_id": "s1",
-        "after_seq": 600,
-    }
-    wanted = [event for event in events[600:2000] if event.name == "core:chat:x" and event.session_id == "s1"]
-    assert await found(store, **query) == wanted
-    assert await count_events(store, EventQuery(**query)) == len(wanted)
-    assert await found(store, **query, limit=7) == wanted[:7]
-    assert await found(store, **query, limit=7, newest=True) == wanted[-7:]
-    assert await found(store) == events
-    assert await found(store, limit=1700, newest=True) == events[-1700:]
-    assert await found(store, limit=0) == await found(store, limit=0, newest=True) == []
-    assert await found(store, correlation_id="c7") == events[70:80]
-    assert (
-        await found(store, pattern="plugin:*")
-        == await found(store, pattern="plugin:*", limit=3, newest=True)
-        == []
-    )
-    assert await count_events(store, EventQuery(limit=1)) == 2500
-
-
-@settings(max_examples=25, deadline=None)
-@given(
-    st.lists(st.text("ab%_\\\"'é\n", max_size=6), min_size=1, max_size=8),
-    st.lists(st.text("aB%_\\\"'é\n", min_size=1, max_size=3), min_size=1, max_size=8),
-)
-def test_text_is_found_as_it_stands(texts: list[str], needles: list[str]) -> None:
-    async def run(folder: Path) -> None:
-        async with opened_log(folder) as (store, bus, log):
-            await bus.publish_many([Event(name="a:b", source="t", payload={"": text}) for text in texts])
-            await log.flush()
-            for needle in needles:
-                wanted = [seq for seq, text in enumerate(texts, 1) if needle.lower() in text.lower()]
-                # The payload is searched as JSON, whose own quotes and escapes are found too.
-                assert set(await seqs(store, text=needle)) >= set(wanted)
-                if needle.isalpha():
-                    assert await seqs(store, text=needle) == wanted
-
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(run(Path(folder)))
-
-
-async def test_what_cannot_be_searched_for_is_an_error_or_nothing(store: Store) -> None:
-    await filled(store, 10)
-    with pytest.raises(EventError):
-        await found(store, pattern="not a pattern")
-    with pytest.raises(EventError):
-        await count_events(store, EventQuery(pattern=""))
-    with pytest.raises(StoreError):
-        await found(store, session_id="\udce9")
-    assert await found(store, text="\udce9") == []
-
-
-async def test_a_search_that_is_left_early_gives_its_connection_back(store: Store) -> None:
-    await filled(store, 2500)
-    for _ in range(5):
-        async with aclosing(find_events(store, EventQuery())) as events:
-            assert (await anext(events)).seq == 1
-    assert await store.read("SELECT 1") == [(1,)]
 
 
 # --- forgetting ---------------------------------------------------------------------------------------

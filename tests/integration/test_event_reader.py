@@ -181,7 +181,8 @@ async def test_a_hundred_thousand_events(store: Store) -> None:
     assert sorted(await reader.names()) == sorted(NAMES)
     assert len(await reader.seqs(parse_filter("text ~ xylophone"), limit=1_000)) == 21
     for text in ("core:chat:*", "text ~ memory", "payload.usage.tokens < 9"):
-        wanted, found, below = parse_filter(text), [], None
+        wanted, below = parse_filter(text), None
+        found: list[int] = []
         while page := await reader.seqs(wanted, below=below, limit=1_000):
             found += page
             below = page[-1]
@@ -193,7 +194,8 @@ async def test_a_search_tells_how_far_it_is_and_can_be_left(store: Store) -> Non
     await fill(store, varied(100_000))
     reader = EventReader(store)
     wanted = parse_filter("payload.number == 17")
-    reached, found = [], []
+    reached: list[int] = []
+    found: list[int] = []
     async with aclosing(reader.search(wanted)) as pieces:
         async for piece in pieces:
             reached.append(piece.reached)

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from workbench.app.events.log import EventQuery, find_events
+from workbench.app.events.reader import EventReader
 from workbench.app.paths import Paths
 from workbench.app.store.store import Store
 from workbench.tests.integration.store_kit import PROGRAMS
@@ -44,6 +44,6 @@ async def test_every_acknowledged_write_survives_a_kill(paths: Paths, seed: int)
         rows = await store.read("SELECT pair, count(*) FROM things GROUP BY pair")
         assert {count for _, count in rows} == {2}
         assert {pair for pair, _ in rows} >= acknowledged
-        seqs = [event.seq async for event in find_events(store, EventQuery())]
+        seqs = [event.seq async for event in EventReader(store).each()]
         assert seqs == list(range(1, len(seqs) + 1))
         await store.close()

@@ -9,7 +9,7 @@ import pytest
 
 from workbench.app.chat.parts import ReplyFinished, TextDelta
 from workbench.app.errors import SettingsError, StoreError, UsageError
-from workbench.app.events.log import EventQuery, find_events
+from workbench.app.events.reader import EventReader
 from workbench.app.services import Service, opening_order
 from workbench.app.workbench import Workbench
 
@@ -97,7 +97,7 @@ async def test_starts_and_stops_are_in_the_log_without_gaps(tmp_path: Path) -> N
         async with Workbench.open(tmp_path, services=("log",), face="library", environ={}):
             pass
     async with Workbench.open(tmp_path, services=("log",), environ={}, read_only=True) as workbench:
-        events = [event async for event in find_events(workbench.store, EventQuery())]
+        events = [event async for event in EventReader(workbench.store).each()]
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     names = [event.name for event in events]
     assert names.count("core:system:started") == names.count("core:system:stopped") == 2

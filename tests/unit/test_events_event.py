@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.app.events.event import Event, from_json, plain, repaired, to_json
-from workbench.app.events.log import from_microseconds
+from workbench.app.events.rows import from_microseconds
 
 TEXT = st.text(st.characters(codec="utf-8"))
 JSON = st.recursive(

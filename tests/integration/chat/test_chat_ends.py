@@ -20,7 +20,8 @@ from workbench.app.chat.parts import (
     TurnStarted,
 )
 from workbench.app.events.event import Event
-from workbench.app.events.log import EventQuery, find_events
+from workbench.app.events.filter.syntax import Name
+from workbench.app.events.reader import EventReader
 from workbench.app.sessions.messages import Messages
 from workbench.app.sessions.session import Message
 from workbench.app.workbench import Workbench
@@ -47,8 +48,7 @@ async def workbench(tmp_path: Path) -> AsyncIterator[Workbench]:
 async def ends_told(workbench: Workbench) -> list[Event]:
     """Return the events that end a turn."""
     await workbench.log.flush()
-    query = EventQuery(pattern="core:chat:*")
-    events = [event async for event in find_events(workbench.store, query)]
+    events = [event async for event in EventReader(workbench.store).each(Name("core:chat:*"))]
     return [event for event in events if event.name.endswith(("reply_finished", "reply_failed"))]
 
 

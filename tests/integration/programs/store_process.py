@@ -13,7 +13,8 @@ from typing import Any
 from workbench.app.errors import StoreError
 from workbench.app.events.bus import EventBus
 from workbench.app.events.event import Event
-from workbench.app.events.log import EventLog, EventQuery, find_events, last_seq
+from workbench.app.events.log import EventLog, last_seq
+from workbench.app.events.reader import EventReader
 from workbench.app.paths import Paths, paths_for
 from workbench.app.store.store import Store
 
@@ -118,7 +119,7 @@ async def full_screen(paths: Paths) -> None:
     events.append(await anext(disk))
     await log.flush()
     say(event=events[1].name, reason=store.read_only_reason, waited_ms=events[1].payload["waited_ms"])
-    found: list[Event] = [event async for event in find_events(store, EventQuery())]
+    found: list[Event] = [event async for event in EventReader(store).each()]
     keys = [row[0] for row in await store.read("SELECT key FROM things ORDER BY key")]
     seqs = [event.seq for event in found]
     say(keys=keys, gapless=seqs == list(range(1, bus.last_seq + 1)), published=len(published), lost=log.lost)
