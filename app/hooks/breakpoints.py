@@ -23,6 +23,10 @@ from workbench.app.hooks.values import Value
 BreakAnswer: TypeAlias = Continue | Modified | Cancel
 
 _MOST_WAITING: Final = 64
+_NEVER: Final = {
+    "event:publish": "a pause is itself an event",
+    "system:stopping": "nobody is there any more to answer",
+}
 
 
 class Breakpoint(msgspec.Struct, frozen=True):
@@ -82,10 +86,14 @@ class Breakpoints:
             when: see `Breakpoint`.
 
         Raises:
-            HookError: `hook.unknown_point`.
+            HookError: `hook.unknown_point`; `hook.no_breakpoint`, what passes there cannot wait for a person.
             EventError: `event.bad_filter`, the condition cannot be read.
         """
         find_point(point)
+        if point in _NEVER:
+            raise HookError(
+                "no_breakpoint", f"{point} cannot hold a breakpoint: {_NEVER[point]}.", point=point
+            )
         test = matcher(parse_filter(when)) if when.strip() else None
         stop = Breakpoint(point, when.strip())
         self._set[point] = (stop, test)

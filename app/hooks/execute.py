@@ -111,8 +111,17 @@ def failure_of(error: BaseException, hook: Hook) -> Failure:
         return Failure("hook.exited", "it tried to end the program", file, line, shown)
     if isinstance(error, HookError):
         return Failure(error.code, error.message, file, line, shown)
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    words = _words(error)
+    text = f"{type(error).__name__}: {words}" if words else type(error).__name__
     return Failure("hook.raised", text[:1_000], file, line, shown)
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        # Somebody else's __str__.
+        return ""
 
 
 def _place(error: BaseException, file: str) -> tuple[str, int] | None:

@@ -224,6 +224,10 @@ class Hooks:
             parent_id=scope.parent_id,
         )
 
+    async def flush(self) -> None:
+        """Write the traces that wait."""
+        await self._recorder.flush()
+
     async def close(self) -> None:
         """Write the traces that wait, end the hooks that still run, give signals and streams back."""
         if self._watch is not None:
@@ -373,27 +377,31 @@ class Hooks:
     async def _account(self, runs: Sequence[Run]) -> None:
         """Note the times of runs and judge the hooks that ran; called a moment after them."""
         ran: set[Entry] = set()
+        failed: set[Entry] = set()
         for run in runs:
             entries = run.chain.entries
-            ran.update(entries)
             before = run.began
             for place, ended in enumerate(run.marks, run.start):
-                entries[place].ran(ended - before)
+                entry = entries[place]
+                entry.ran(ended - before)
+                ran.add(entry)
                 before = ended
             for place, answer in run.answers.items():
-                if answer.failure is None and answer.kind not in _NOTHING:
+                if answer.failure is not None:
+                    failed.add(entries[place])
+                elif answer.kind not in _NOTHING:
                     entries[place].changes += 1
         for entry in ran:
-            await self._judge(entry)
+            await self._judge(entry, good=entry not in failed)
 
-    async def _judge(self, entry: Entry) -> None:
+    async def _judge(self, entry: Entry, *, good: bool) -> None:
         breaker, previous = entry.breaker, entry.breaker.state
         wrapped = self._wrapped.seconds(entry.wraps)
         # A hook that waits for a person has no deadline, and its time is the person's.
         if entry.hook.deadline is not None and breaker.judge(perf_counter(), wrapped):
             self._rebuild()
             await self._tell_of_breaker(entry, previous)
-        elif breaker.succeed():
+        elif good and breaker.succeed():
             await self._tell_of_breaker(entry, previous)
 
     async def _watch_breakers(self) -> None:
