@@ -22,6 +22,10 @@ def _with_reply(context: CommandContext) -> str | None:
     return None if _screen(context).conversation.last_reply else "there is no reply yet"
 
 
+def _with_turn(context: CommandContext) -> str | None:
+    return None if context.session_id is not None else "there is no turn yet"
+
+
 async def _theme_names(context: CommandContext, prefix: str) -> list[Completion]:
     from workbench.themes.loader import theme_files
 
@@ -85,6 +89,22 @@ async def view_events(context: CommandContext) -> CommandResult:
     return CommandResult()
 
 
+@command(
+    "view timeline",
+    summary="Show what a turn took, step by step.",
+    needs=("log", "messages"),
+    faces=_FACES,
+    available=_with_turn,
+)
+async def view_timeline(
+    context: CommandContext,
+    turn: Annotated[str, "a turn's id, or four or more letters of its beginning or end"] = "",
+) -> CommandResult:
+    """Without an id, the open session's last turn; `t` on a message shows that one's."""
+    await _screen(context).show_timeline(turn)
+    return CommandResult()
+
+
 @command("view sessions", summary="Show or hide the list of sessions.", faces=_FACES, needs=None)
 async def view_sessions(context: CommandContext) -> CommandResult:
     """It stands at the left edge."""
@@ -107,5 +127,6 @@ COMMANDS: Final[tuple[Command, ...]] = (
     copy,
     view_events,
     view_sessions,
+    view_timeline,
     keys,
 )

@@ -167,6 +167,16 @@ class MainScreen(Screen[None]):
         if self._following is not None:
             await self._following.load_model(name)
 
+    async def show_timeline(self, turn: str = "", message_id: str | None = None) -> None:
+        """Show what a turn took: that of a message, one by its id, or the open session's last.
+
+        Raises:
+            TurnError, SessionError: there is no such turn or message.
+        """
+        from workbench.screens.timeline import open_timeline
+
+        await open_timeline(self, turn, message_id)
+
     def take_settings(self, key: str, settings: Settings) -> None:
         """Take the settings in force after one of them has changed."""
         self._settings = settings
@@ -314,6 +324,14 @@ class MainScreen(Screen[None]):
         event.stop()
         self._copy(event.text, event.what)
 
+    def on_events_pane_said(self, event: EventsPane.Said) -> None:
+        event.stop()
+        self.say(event.text, event.level)
+
+    def on_events_pane_entered(self, event: EventsPane.Entered) -> None:
+        event.stop()
+        self._status.hints = event.hints
+
     def on_chat_view_edit_requested(self, event: ChatView.EditRequested) -> None:
         event.stop()
         self.conversation.edit(event.message_id)
@@ -325,6 +343,10 @@ class MainScreen(Screen[None]):
     def on_chat_view_resume_requested(self, event: ChatView.ResumeRequested) -> None:
         event.stop()
         self.conversation.resume(event.message_id)
+
+    def on_chat_view_timeline_requested(self, event: ChatView.TimelineRequested) -> None:
+        event.stop()
+        self.conversation.do(self.show_timeline(message_id=event.message_id))
 
     # --- keys ----------------------------------------------------------------------------------------
 

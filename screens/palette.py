@@ -34,6 +34,7 @@ _FIRST: Final = (
     "continue",
     "view events",
     "view sessions",
+    "view timeline",
     "keys",
     "quit",
 )

@@ -19,6 +19,7 @@ PROGRESS: Final = "core:chat:reply_progress"
 STEP: Final = "core:chat:step_finished"
 
 STEPS: Final = ("load", "prompt", "prefill", "decode", "store")
+_STORE: Final = "store"
 _REQUEST: Final = "core:worker:request_finished"
 _COMMAND: Final = "core:command:run"
 _POINT: Final = "core:hook:ran"
@@ -29,6 +30,9 @@ _MOST_TOKENS: Final = 10**12
 _LABEL: Final = 80
 _DETAIL: Final = 160
 _MOST_RUNS: Final = 256
+# Outcomes that need no word.
+_USUAL: Final = ("ok", "continue")
+_HOOK_LEVELS: Final = {"failed": "error", "cancel": "warning"}
 _BAD_NAMES: Final = ("failed", "invalid", "stuck", "gap", "crashed")
 # What a row shows elsewhere, or what says nothing to a reader.
 _LEFT_OUT: Final = frozenset(
@@ -143,7 +147,9 @@ def _what(event: Event) -> tuple[str, str]:
     area, last = _parts(name)
     if name == STEP:
         step = text_of(payload.get("step")) or "step"
-        return one_line(step, _LABEL), step if step in STEPS else "span"
+        # A turn stores several things.
+        label = f"{step} {text_of(payload.get('detail'))}".rstrip() if step == _STORE else step
+        return one_line(label, _LABEL), step if step in STEPS else "span"
     told = {
         _REQUEST: ("worker", "method"),
         _COMMAND: ("command",),
@@ -152,10 +158,12 @@ def _what(event: Event) -> tuple[str, str]:
     words = [text_of(payload.get(key)) for key in told]
     if any(words):
         label = " ".join(word for word in words if word)
-        label = label if name == _REQUEST else f"{area} {label}"
+        # The names of points are known as they are, and a worker's name says enough.
+        label = label if name in (_REQUEST, _POINT) else f"{area} {label}"
     else:
         label = last if area == "chat" else f"{area} {last}".strip()
-    return one_line(label.replace("_", " "), _LABEL), area if area in _AREA_KINDS else "span"
+    label = label if name == _POINT else label.replace("_", " ")
+    return one_line(label, _LABEL), area if area in _AREA_KINDS else "span"
 
 
 def _parts(name: str) -> tuple[str, str]:
@@ -168,7 +176,8 @@ def _detail(event: Event) -> str:
     """Return what else an event says, in few words: ids and what the row shows elsewhere are left out."""
     payload = event.payload
     outcome = text_of(payload.get("outcome"))
-    words = [text_of(payload.get("detail")), "" if outcome == "ok" else outcome]
+    words = ["" if event.name == STEP and payload.get("step") == _STORE else text_of(payload.get("detail"))]
+    words.append("" if outcome in _USUAL else outcome)
     if event.name not in (STEP, _REQUEST, _COMMAND):
         area = _parts(event.name)[0]
         words += _facts(payload, _LEFT_OUT | {"name"} if area == "tool" else _LEFT_OUT)
@@ -196,6 +205,8 @@ def _level(event: Event) -> str:
     if any(word in event.name.rpartition(":")[2] for word in _BAD_NAMES):
         return "error"
     outcome = payload.get("outcome")
+    if event.name == _POINT:
+        return _HOOK_LEVELS.get(str(outcome), "")
     return "error" if isinstance(outcome, str) and outcome not in ("", "ok", "cancelled") else ""
 
 
@@ -207,7 +218,12 @@ def _runs(event: Event, start: float, end: float) -> Iterator[Bar]:
             continue
         first = min(end, start + (number_of(run, "started_ms") or 0.0))
         plugin = " ".join(filter(None, (text_of(run.get("plugin")), text_of(run.get("version")))))
-        told = (plugin, text_of(run.get("result")), text_of(run.get("error")))
+        result, failure = text_of(run.get("result")), run.get("error")
+        told = (
+            plugin,
+            "" if result in _USUAL else result,
+            text_of(failure.get("message") if isinstance(failure, Mapping) else failure),
+        )
         yield Bar(
             start=first,
             end=min(end, first + (duration_of(run) or 0.0)),

@@ -17,12 +17,13 @@ _RUN = {
     "version": "1.0.0",
     "started_ms": 0.05,
     "duration_ms": 0.7,
-    "result": "modify",
+    "result": "modified",
 }
+_POINT = {"point": "message:received", "duration_ms": 0.8, "outcome": "modified", "runs": [_RUN]}
 # Name, its time in ms after the message, payload; the names leave out `core:`.
 _HAPPENED: tuple[tuple[str, float, dict[str, Any]], ...] = (
     ("chat:message_received", 0, {"message_id": "", "characters": 22}),
-    ("hook:ran", 0.9, {"point": "before_message", "duration_ms": 0.8, "runs": [_RUN]}),
+    ("hook:ran", 0.9, _POINT),
     ("model:loading", 1.5, {"name": "guide", "path": "guide.gguf"}),
     ("worker:request_finished", 184.0, {"worker": "llm", "method": "load", "duration_ms": 180.2}),
     (
@@ -51,7 +52,7 @@ _HAPPENED: tuple[tuple[str, float, dict[str, Any]], ...] = (
     ("tool:failed", 330.0, {"name": "files", "duration_ms": 22.0, "outcome": "timeout"}),
     ("chat:step_finished", 342.6, {"step": "decode", "duration_ms": 136.5, "tokens": 83}),
     ("worker:request_finished", 343.0, {"worker": "llm", "method": "generate", "duration_ms": 153.4}),
-    ("chat:step_finished", 346.0, {"step": "store", "duration_ms": 2.6}),
+    ("chat:step_finished", 346.0, {"step": "store", "duration_ms": 2.6, "detail": "reply"}),
     (
         "chat:reply_finished",
         346.2,

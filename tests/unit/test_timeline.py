@@ -57,7 +57,7 @@ def test_a_turn_is_a_tree_of_steps_and_what_they_hold() -> None:
     assert outline(timeline) == [
         "turn",
         "  message received",
-        "  hook before message",
+        "  message:received",
         "    mask_secrets",
         "  load",
         "    llm load",
@@ -72,7 +72,7 @@ def test_a_turn_is_a_tree_of_steps_and_what_they_hold() -> None:
         "    tool files",
         "  reply started",
         "  reply progress",
-        "  store",
+        "  store reply",
     ]
     assert timeline.total_ms == pytest.approx(346.2)
     assert (row(timeline, "turn").start_ms, row(timeline, "turn").duration_ms) == pytest.approx((0, 346.2))
@@ -80,7 +80,7 @@ def test_a_turn_is_a_tree_of_steps_and_what_they_hold() -> None:
     assert (decode.start_ms, decode.duration_ms) == pytest.approx((206.1, 136.5))
     assert decode.tokens == 83
     assert row(timeline, "tool files").level == "error"
-    assert row(timeline, "mask_secrets").detail == "security 1.0.0 · modify"
+    assert row(timeline, "mask_secrets").detail == "security 1.0.0 · modified"
     assert not timeline.running
 
 
@@ -284,7 +284,7 @@ PICTURE = """
                       0           100 ms     200 ms     300 ms       took tokens
 turn                  ├──────────────────────────────────────┤     346 ms     83
 message received      ◆           ┊          ┊           ┊
-hook before message   ▏           ┊          ┊           ┊        0.80 ms
+message:received      ▏           ┊          ┊           ┊        0.80 ms
   mask_secrets        ▏           ┊          ┊           ┊        0.70 ms
 load                  █████████████████████▎ ┊           ┊         183 ms
   llm load            ━━━━━━━━━━━━━━━━━━━━━╸ ┊           ┊         180 ms
@@ -299,7 +299,7 @@ decode                ┊           ┊          ┊█████████�
   tool files          ┊           ┊          ┊           ▐██▏     22.0 ms
 reply started         ┊           ┊          ◆           ┊
 reply progress        ┊           ┊          ┊   ╵   ╵   ╵                    60
-store                 ┊           ┊          ┊           ┊   ▎    2.60 ms
+store reply           ┊           ┊          ┊           ┊   ▎    2.60 ms
 """
 
 
