@@ -21,17 +21,18 @@ if TYPE_CHECKING:
 _SPACE: Final = re.compile(r"\s")
 
 
-async def _event_names(_context: CommandContext, prefix: str) -> Sequence[Completion]:
-    from workbench.app.events.names import CORE_EVENTS
+async def _beginnings(_context: CommandContext, prefix: str) -> Sequence[Completion]:
+    """Find ways to begin a condition; what goes before it on the line is not known."""
+    from workbench.app.events.filter.complete import complete_filter
 
-    areas = sorted({f"{name.rpartition(':')[0]}:*" for name in CORE_EVENTS})
-    return [Completion(name) for name in [*areas, *CORE_EVENTS] if name.startswith(prefix)]
+    found = complete_filter(prefix, len(prefix))
+    return [Completion(each.text, each.help) for each in found if each.start == 0]
 
 
 Words = Annotated[
     tuple[str, ...],
     "which events, as in core:chat:* or 'core:tool:* and text ~ timeout'",
-    Completes(_event_names),
+    Completes(_beginnings),
 ]
 """The argument that takes a filter: in quotes, or word by word where no word needs any."""
 Time = Annotated[str, "a time such as 2026-05-01T12:00, or a span back from now such as 10m, 2h or 3d"]
