@@ -55,6 +55,8 @@ class ReplyWriter:
         self._written = prefix
         self._tries = 1
         self._failures = 0
+        self._doubtful = False
+        """The last call failed: the worker may have been lost, and the model with it."""
 
     async def write(
         self, loaded: LoadedModel, prompt: FittedPrompt, sampling: Sampling, max_tokens: int | None
@@ -107,6 +109,8 @@ class ReplyWriter:
         async def generate(call: ModelCall, branch: str) -> AsyncGenerator[Item]:
             if call.model != loaded.file.name:
                 raise Redirected(call.model, points.MODEL_BEFORE.name)
+            if self._doubtful:
+                await self._models.ready_again(loaded, self._scope)
             generation = _generation(call, f"{self._conversation}{branch}")
             answers = self._models.generate(
                 generation,
@@ -114,9 +118,14 @@ class ReplyWriter:
                 session_id=self._scope.session_id,
                 correlation_id=self._scope.correlation_id,
             )
-            async with aclosing(answers):
-                async for answer in answers:
-                    yield answer
+            try:
+                async with aclosing(answers):
+                    async for answer in answers:
+                        yield answer
+            except WorkbenchError:
+                self._doubtful = True
+                raise
+            self._doubtful = False
 
         around = Around(
             hooks=self._hooks,

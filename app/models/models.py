@@ -223,6 +223,15 @@ class Models:
             await self._hooks.run(points.MODEL_LOADED, ready, scope)
         yield loaded
 
+    async def ready_again(self, model: LoadedModel, scope: Scope = NOWHERE) -> None:
+        """Have a model ready that was before, after its worker may have been lost; no hook chooses another.
+
+        Raises:
+            ModelError: it cannot be loaded any more.
+            WorkerError: the worker failed.
+        """
+        await last_of(self._load(str(model.file.path), scope))
+
     async def count(
         self, messages: Sequence[Mapping[str, str]], prefix: str = "", *, model: LoadedModel | None = None
     ) -> int:
