@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import events, on
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 _FRAME_SECONDS: Final = 1 / 15
 _TICK_SECONDS: Final = 0.1
+# A turn of thousands of events takes a while to lay out: so many times as long nothing is drawn after it.
+_REST: Final = 10
 _FLUSH_SECONDS: Final = 2.0
 _SAID_SECONDS: Final = 4.0
 _BUFFER: Final = 8_192
@@ -79,6 +82,7 @@ class TimelineScreen(Screen[None]):
         self._events: dict[int, Event] = {}
         self._live = False
         self._text = ""
+        self._cost = self._drawn = 0.0
         self._view, self._detail = TimelineView(), EventDetail()
         self._title = Static("", id="timeline-title", markup=False)
         self._figures = Static("", id="timeline-figures", markup=False)
@@ -121,7 +125,7 @@ class TimelineScreen(Screen[None]):
                 elif new := [event for event in batch if event.correlation_id == turn_id]:
                     self._events.update((event.seq, event) for event in new)
                     self._draw()
-                await asyncio.sleep(_FRAME_SECONDS)
+                await asyncio.sleep(max(_FRAME_SECONDS, _REST * self._cost))
 
     async def _read(self, turn_id: str, *, afresh: bool) -> None:
         try:
@@ -168,10 +172,11 @@ class TimelineScreen(Screen[None]):
     # --- what is shown ----------------------------------------------------------------------------
 
     def _tick(self) -> None:
-        if self._live and self._events:
+        if self._live and self._events and monotonic() - self._drawn >= _REST * self._cost:
             self._draw()
 
     def _draw(self, *, afresh: bool = False) -> None:
+        started = monotonic()
         self._live = self._live and not self._ended
         timeline = build_timeline(self._events.values(), self._now() if self._live else None)
         began = timeline.began.astimezone().strftime("%Y-%m-%d %H:%M:%S") if timeline.began else ""
@@ -180,6 +185,8 @@ class TimelineScreen(Screen[None]):
         figures = figures_text(timeline) if timeline.rows else "The log has no events of this turn any more."
         self._figures.update(Content(figures))
         self._view.show(timeline, afresh=afresh)
+        self._drawn = monotonic()
+        self._cost = self._drawn - started
 
     @on(TimelineView.Moved)
     def _row_changed(self, event: TimelineView.Moved) -> None:
