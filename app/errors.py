@@ -28,6 +28,7 @@ CODES: Final[dict[str, str]] = {
     "hook.conflict": "Hooks that ran at the same time changed the same thing in different ways.",
     "hook.exited": "A hook tried to end the program.",
     "hook.file_broken": "A file of hooks cannot be loaded.",
+    "hook.no_breakpoint": "A hook point cannot hold a breakpoint.",
     "hook.not_found": "No hook or trace has that name.",
     "hook.not_replayable": "A trace does not hold what is needed to run its hook again.",
     "hook.raised": "A hook raised an exception.",

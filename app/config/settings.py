@@ -146,7 +146,8 @@ class LoggingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Args:
         enabled: write that file.
-        level: the least that is written; `debug` also writes what passes without anything to say.
+        level: the least that is written; `debug` also writes the points that are passed with every event or
+            batch of tokens.
         points: the hook points that are logged.
         texts: write the beginning of messages and replies, too; else only how long they are.
         max_mb: size in megabytes after which the file is rotated.

@@ -67,12 +67,12 @@ class Breakpoints:
 
     Args:
         bus: where pauses and their ends are told.
-        wait_s: returns the seconds that a pause waits before it goes on by itself.
     """
 
-    def __init__(self, bus: EventBus, wait_s: Callable[[], float] = lambda: 600.0) -> None:
+    def __init__(self, bus: EventBus) -> None:
         self._bus = bus
-        self._wait_s = wait_s
+        self.wait_s: Callable[[], float] = _ten_minutes
+        """Returns the seconds that a pause waits before it goes on by itself."""
         self._set: dict[str, tuple[Breakpoint, Callable[[Event], bool] | None]] = {}
         self._waiting: dict[str, tuple[Pause, asyncio.Future[BreakAnswer]]] = {}
         self.on_change: Callable[[], None] = _nothing
@@ -153,7 +153,7 @@ class Breakpoints:
         try:
             await self._tell("paused", pause, {"value": plain(msgspec.to_builtins(pause.value))})
             try:
-                async with asyncio.timeout(self._wait_s()):
+                async with asyncio.timeout(self.wait_s()):
                     result = await answered
             except TimeoutError:
                 outcome = "timeout"
@@ -225,6 +225,10 @@ def _as_event(context: HookContext[Any]) -> Event:
         session_id=context.session_id,
         correlation_id=context.correlation_id,
     )
+
+
+def _ten_minutes() -> float:
+    return 600.0
 
 
 def _nothing() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
@@ -262,7 +263,10 @@ class PluginHost:
 
     def _put(self, work: Work) -> None:
         if self._worker is None:
-            self._worker = asyncio.create_task(self._do_work(), name=f"plugin-{self.plugin}")
+            # In a context of its own: what holds for the hook that asks first does not hold for the work.
+            self._worker = asyncio.create_task(
+                self._do_work(), name=f"plugin-{self.plugin}", context=contextvars.Context()
+            )
         try:
             self._work.put_nowait(work)
         except asyncio.QueueFull:

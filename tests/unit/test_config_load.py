@@ -69,7 +69,6 @@ def test_variables_that_are_no_settings_are_left_alone(paths: Paths) -> None:
 
 def test_every_setting_has_one_variable(paths: Paths) -> None:
     samples = {
-        "events.json_lines": "false",
         "ui.side_by_side_columns": "100",
         "hooks.priorities": '["mine.hook=10"]',
         "logging.level": "debug",
@@ -77,8 +76,8 @@ def test_every_setting_has_one_variable(paths: Paths) -> None:
     }
     for key in setting_types():
         default = get(Settings(), key)
-        plain = '["/a", "b"]' if isinstance(default, tuple) else "x"
-        text = samples.get(key) or (plain if isinstance(default, str | tuple) else str(default or 1))
+        plain = {str: "x", tuple: '["/a", "b"]', bool: "false"}.get(type(default), str(default or 1))
+        text = samples.get(key, plain)
         variable = "WORKBENCH_" + key.replace(".", "_").upper()
         assert list(load(paths, environ={variable: text}).origins) == [key]
 
