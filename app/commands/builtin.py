@@ -9,6 +9,7 @@ from workbench.app.commands import (
     config_commands,
     event_commands,
     health,
+    hook_commands,
     model_commands,
     session_commands,
     status,
@@ -26,6 +27,7 @@ _MODULES = (
     turn_commands,
     model_commands,
     event_commands,
+    hook_commands,
     config_commands,
 )
 

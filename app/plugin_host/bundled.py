@@ -17,7 +17,7 @@ from typing import Final
 
 from workbench.app.plugin_host.parts import HostParts
 from workbench.app.plugin_host.plugin import Plugin
-from workbench.app.plugin_host.running import Broken, Running, start_bundled, stop_plugins
+from workbench.app.plugin_host.running import Broken, Running, pass_load_point, start_bundled, stop_plugins
 
 BUNDLED: Final = ("security", "rate_limit", "cost", "caching", "retry", "metrics", "logging", "debugging")
 """The names of all bundled plugins."""
@@ -38,7 +38,9 @@ async def load_bundled(parts: HostParts, names: Sequence[str] = BUNDLED) -> list
         try:
             if isinstance(module, Exception):
                 raise Broken(f"{type(module).__name__}: {module}")
-            running = await start_bundled(parts, module.PLUGIN, file=module.__file__ or "")
+            file = module.__file__ or ""
+            await pass_load_point(parts.hooks, name, file)
+            running = await start_bundled(parts, module.PLUGIN, file=file)
         except Broken as error:
             message = f"The bundled plugin {name} cannot be loaded: {error}."
             await parts.notify("error", "hook.file_broken", message, "Its hooks do not run.")
@@ -69,7 +71,5 @@ def _import(names: Sequence[str]) -> dict[str, ModuleType | Exception]:
             module = importlib.import_module(whole)
             found[name] = module if hasattr(module, "PLUGIN") else AttributeError(f"{whole} has no PLUGIN")
         except Exception as error:
-            # One that is not installed at all is not wanted.
-            if not (isinstance(error, ModuleNotFoundError) and error.name == whole):
-                found[name] = error
+            found[name] = error
     return found

@@ -20,11 +20,8 @@ from typing import Final, Self
 import msgspec
 
 from workbench.app.hooks.hook import hooks_in
-from workbench.app.hooks.points import PLUGIN_LOAD
 from workbench.app.hooks.printing import Printed
-from workbench.app.hooks.results import Cancel
 from workbench.app.hooks.threads import HookThreads
-from workbench.app.hooks.values import PluginFile
 from workbench.app.plugin_host.bundled import BUNDLED
 from workbench.app.plugin_host.hook_module import (
     Source,
@@ -35,7 +32,7 @@ from workbench.app.plugin_host.hook_module import (
     read_source,
 )
 from workbench.app.plugin_host.parts import HostParts
-from workbench.app.plugin_host.running import Broken, Running, start_plugins, stop_plugins
+from workbench.app.plugin_host.running import Broken, Running, pass_load_point, start_plugins, stop_plugins
 from workbench.app.plugin_host.watch import changes_in
 from workbench.app.tasks import end, to_the_end
 
@@ -250,9 +247,7 @@ class HookFiles:
                 return None
             self._check_name(path)
             hooks = self._parts.hooks
-            asked = await hooks.run(PLUGIN_LOAD, PluginFile(name=source.name, path=str(path)))
-            if isinstance(asked.decision, Cancel):
-                raise Broken(f"the hook {asked.hook} does not want it: {asked.decision.reason}")
+            await pass_load_point(hooks, source.name, str(path))
             # Opens what keeps printed text from the screen.
             await hooks.add(())
             with Printed() as printed:

@@ -12,6 +12,7 @@ import msgspec
 from workbench.app.hooks.hook import Hook, HookContext, hooks_in
 from workbench.app.hooks.hooks import Hooks
 from workbench.app.hooks.points import PLUGIN_LOAD
+from workbench.app.hooks.results import Cancel
 from workbench.app.hooks.values import PluginFile
 from workbench.app.plugin_host.parts import HostParts
 from workbench.app.plugin_host.plugin import Plugin, PluginHost
@@ -52,6 +53,17 @@ class Running(msgspec.Struct, frozen=True, eq=False):
     def ids(self) -> frozenset[str]:
         """The ids of its hooks."""
         return frozenset(hook.id for hook in self.hooks)
+
+
+async def pass_load_point(hooks: Hooks, name: str, file: str) -> None:
+    """Ask the hooks whether something may be loaded.
+
+    Raises:
+        Broken: one does not want it.
+    """
+    asked = await hooks.run(PLUGIN_LOAD, PluginFile(name=name, path=file))
+    if isinstance(asked.decision, Cancel):
+        raise Broken(f"the hook {asked.hook} does not want it: {asked.decision.reason}")
 
 
 async def start_bundled(parts: HostParts, kind: type[Plugin], *, file: str) -> Running:

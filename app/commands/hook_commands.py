@@ -1,0 +1,265 @@
+"""Commands about hooks: where they run, which there are, and whether and in which order they run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+
+from workbench.app.commands.command import Command, CommandContext, CommandResult, command
+from workbench.app.commands.hook_breaks import hooks_break, hooks_breaks, hooks_continue
+from workbench.app.commands.hook_names import IN_PROCESS, HookId, PointName, columns, loaded
+from workbench.app.commands.hook_replay import hooks_replay
+from workbench.app.commands.hook_traces import hooks_traces
+from workbench.app.errors import HookError
+from workbench.app.text import one_line
+
+if TYPE_CHECKING:
+    from workbench.app.hooks.entry import HookStatus
+    from workbench.app.hooks.point import Point
+
+Priority = Annotated[int, msgspec.Meta(ge=0, le=1_000)]
+_EVERYWHERE: Final = {
+    "continue": "it goes on with the value as it is",
+    "skipped": "the same; the trace tells the hook's reason",
+}
+_WIDTH: Final = 100
+
+
+@command(
+    "hooks points", summary="Show where hooks run and what they may answer.", needs=None, reads_only=True
+)
+async def hooks_points(_context: CommandContext, point: PointName | None = None) -> CommandResult:
+    """With a point, what a hook is given there and what each of the nine answers does."""
+    from workbench.app.hooks.points import POINTS, find_point
+
+    if point is not None:
+        return CommandResult(data=_point_data(find_point(point)), lines=_point_lines(find_point(point)))
+    rows = [(each.name, f"{each.when}{_later(each)}") for each in POINTS.values()]
+    return CommandResult(data=[_point_data(each) for each in POINTS.values()], lines=columns(rows))
+
+
+@command("hooks list", summary="List the hooks that are loaded, and how they do.", needs=("plugins",))
+async def hooks_list(
+    context: CommandContext, *, point: Annotated[PointName, "only hooks at this point"] | None = None
+) -> CommandResult:
+    """By point, and then in the order in which they run. The figures are those of this process."""
+    from workbench.app.hooks.points import find_point
+
+    await loaded(context)
+    wanted = find_point(point).name if point is not None else None
+    found = [hook for hook in context.workbench.hooks.statuses() if wanted in (None, hook.point)]
+    if not found:
+        return CommandResult(data=[], lines=["There are no hooks here."])
+    head = ("point", "hook", "order", "state", "runs", "failed", "mean", "share", "runs in")
+    rows = columns([head, *(_row(hook) for hook in found)], frozenset({2, 4, 5, 6, 7}))
+    notes = [note for hook in found for note in _notes(hook)]
+    return CommandResult(data=msgspec.to_builtins(found), lines=[*rows, *notes])
+
+
+@command("hooks enable", summary="Let a hook run again.", needs=("plugins",), reads_only=True)
+async def hooks_enable(context: CommandContext, hook: HookId) -> CommandResult:
+    """It holds for good; a running workbench takes it at once, one in another process at its next start."""
+    return await _switch(context, hook, on=True)
+
+
+@command("hooks disable", summary="Let a hook run no more.", needs=("plugins",), reads_only=True)
+async def hooks_disable(context: CommandContext, hook: HookId) -> CommandResult:
+    """It holds for good; a running workbench takes it at once, one in another process at its next start."""
+    return await _switch(context, hook, on=False)
+
+
+@command(
+    "hooks priority",
+    summary="Change when a hook runs among those of its point.",
+    needs=("plugins",),
+    reads_only=True,
+)
+async def hooks_priority(
+    context: CommandContext,
+    hook: HookId,
+    number: Annotated[Priority, "lower numbers run first; without one the hook's own holds again"]
+    | None = None,
+) -> CommandResult:
+    """It holds for good; a running workbench takes it at once, one in another process at its next start."""
+    note = await _check(context, hook)
+    kept = [each for each in context.workbench.settings.hooks.priorities if each.rpartition("=")[0] != hook]
+    chosen = [] if number is None else [f"{hook}={number}"]
+    notes = await _keep(context, "hooks.priorities", [*kept, *chosen])
+    if note is None:
+        hooks = context.workbench.hooks
+        own = hooks.get(hook).priority
+        await hooks.change(hook, priority=own if number is None else number)
+    says = f"{hook} runs with its own priority." if number is None else f"{hook} runs with priority {number}."
+    return CommandResult(data={"hook": hook, "priority": number}, lines=[says, *notes, *_noted(note)])
+
+
+@command(
+    "hooks reset",
+    summary="Close a hook's breaker, so that it runs again.",
+    needs=("plugins",),
+    faces=IN_PROCESS,
+)
+async def hooks_reset(context: CommandContext, hook: HookId) -> CommandResult:
+    """A breaker opens when a hook fails or costs too much, and closes by itself after a while."""
+    status = await context.workbench.hooks.reset(hook)
+    return CommandResult(data=msgspec.to_builtins(status), lines=[f"{hook} is {status.state}."])
+
+
+# --- points ------------------------------------------------------------------------------------
+
+
+def _point_data(point: Point[Any]) -> dict[str, Any]:
+    return {
+        "name": point.name,
+        "when": point.when,
+        "value": point.value.__name__,
+        "fields": list(point.value.__struct_fields__),
+        "answers": {**_EVERYWHERE, **point.answers},
+        "wraps": point.wraps,
+        "private": point.private,
+        "later": point.later,
+    }
+
+
+def _point_lines(point: Point[Any]) -> list[str]:
+    from workbench.app.hooks.results import KINDS
+
+    answers = {**_EVERYWHERE, **point.answers}
+    rows = [(f"  {kind}", answers.get(kind, "makes no sense here")) for kind in KINDS.values()]
+    fields = ", ".join(point.value.__struct_fields__)
+    return [
+        f"{point.name}: {point.when}{_later(point)}",
+        f"A hook is given a {point.value.__name__}: {fields}.",
+        f"Its time is measured against the {_WRAPS[point.wraps]}.",
+        "",
+        *columns(rows),
+    ]
+
+
+_WRAPS: Final = {"turn": "turn's", "command": "command's", "time": "time that passes"}
+
+
+def _later(point: Point[Any]) -> str:
+    return f" (With {point.later}, later.)" if point.later else ""
+
+
+# --- the list ------------------------------------------------------------------------------------
+
+
+def _row(hook: HookStatus) -> tuple[str, ...]:
+    return (
+        hook.point,
+        hook.id,
+        str(hook.priority),
+        hook.state,
+        f"{hook.runs:,}",
+        f"{hook.failures:,}",
+        f"{hook.mean_us:,.1f} µs" if hook.runs else "",
+        f"{hook.share:.2f} %" if hook.runs else "",
+        hook.where,
+    )
+
+
+def _notes(hook: HookStatus) -> list[str]:
+    found = []
+    if hook.reason:
+        found.append(f"{hook.id} is left out for a while: {one_line(hook.reason, _WIDTH)}.")
+    if hook.last_error:
+        found.append(f"{hook.id} failed: {one_line(hook.last_error, _WIDTH)}")
+    return found
+
+
+# --- switches ------------------------------------------------------------------------------------
+
+
+async def _switch(context: CommandContext, hook: str, *, on: bool) -> CommandResult:
+    note = await _check(context, hook)
+    kept = [each for each in context.workbench.settings.hooks.disabled if each != hook]
+    notes = await _keep(context, "hooks.disabled", kept if on else [*kept, hook])
+    if note is None:
+        await context.workbench.hooks.change(hook, enabled=on)
+    says = f"{hook} runs." if on else f"{hook} runs no more."
+    return CommandResult(data={"hook": hook, "enabled": on}, lines=[says, *notes, *_noted(note)])
+
+
+async def _check(context: CommandContext, hook: str) -> str | None:
+    """Return None when a hook is loaded here, else what is to be said of it.
+
+    Raises:
+        HookError: `hook.not_found`; only where hooks are loaded can that be known.
+    """
+    workbench = context.workbench
+    if workbench.read_only:
+        return (
+            None
+            if any(each.id == hook for each in workbench.hooks.statuses())
+            else await _seen(context, hook)
+        )
+    await loaded(context)
+    known = {
+        *workbench.settings.hooks.disabled,
+        *(each.rpartition("=")[0] for each in workbench.settings.hooks.priorities),
+    }
+    try:
+        workbench.hooks.get(hook)
+    except HookError:
+        if hook not in known:
+            raise
+        return "It is not loaded now."
+    return None
+
+
+async def _seen(context: CommandContext, hook: str) -> str:
+    """Return what the log knows of a hook."""
+    from workbench.app.events.filter.syntax import All, Compare, Name
+    from workbench.app.events.reader import EventReader
+
+    registered = All((Name("core:hook:registered"), Compare(("payload", "hook"), "==", hook)))
+    if await EventReader(context.workbench.store).newest(registered, 1):
+        return "It holds from the next start."
+    return "No hook of this name was loaded here so far; it holds when there is one."
+
+
+async def _keep(context: CommandContext, key: str, entries: Sequence[str]) -> list[str]:
+    """Keep a setting for good, and let what runs here take it.
+
+    Returns:
+        What else is to be said.
+    """
+    from workbench.app.config.save import save_setting
+    from workbench.app.hooks.preferences import read_preferences
+
+    workbench = context.workbench
+    text = msgspec.json.encode(entries).decode()
+    file = str(context.paths.settings_file)
+    origin = workbench.origins.get(key, "")
+    if not workbench.read_only:
+        await workbench.change_setting(key, text, file)
+        chosen = workbench.settings.hooks
+        workbench.hooks.preferences = read_preferences(chosen.disabled, chosen.priorities)
+    await asyncio.to_thread(save_setting, context.paths.settings_file, key, text)
+    if origin and file not in origin and str(context.paths.config_file) not in origin:
+        return [f"At the next start {origin} says otherwise."]
+    return []
+
+
+def _noted(note: str | None) -> list[str]:
+    return [] if note is None else [note]
+
+
+COMMANDS: Final[tuple[Command, ...]] = (
+    hooks_points,
+    hooks_list,
+    hooks_traces,
+    hooks_replay,
+    hooks_enable,
+    hooks_disable,
+    hooks_priority,
+    hooks_reset,
+    hooks_break,
+    hooks_breaks,
+    hooks_continue,
+)
