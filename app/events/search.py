@@ -96,6 +96,10 @@ async def pieces(store: Store, search: Search) -> AsyncGenerator[Found, None]:
             uses_words = False
             await forget_index(store)
             continue
+        if by_words and await indexed_seq(store) < high:
+            # Somebody else found it damaged, and emptied it meanwhile.
+            uses_words = False
+            continue
         full = len(rows) == search.page
         reached = rows[-1][0] if full else (low if search.newest_first else high)
         yield await _found(search, rows, reached)

@@ -166,6 +166,7 @@ async def test_a_long_log_is_read_in_pieces(store: Store, indexed: int) -> None:
         patch.object(search_module, "_LOOK_FIRST", 2_000),
         patch.object(search_module, "_FIRST_SPAN", 500),
         patch.object(search_module, "_FEW", 100),
+        patch.object(search_module, "_MOST_SPARSE", 3_000),
     ):
         for text in FILTERS:
             await check(store, events, parse_filter(text), START)
