@@ -148,13 +148,11 @@ def _row(bar: Bar, depth: int, first: float) -> Row:
 def _whole(
     bars: Sequence[Bar], received: Event | None, ending: Event | None, began: datetime, present: float | None
 ) -> Bar:
-    """Return the bar of all: a turn from its message and first step to its reply's end, else all there is."""
+    """Return the bar of all: of a turn to its reply's end, else to the last that there is."""
     inside = [bar for bar in bars if bar.name != RECOVERED] or bars
-    # Storing the message ends when it counts as received.
-    steps = inside if received is None else [bar for bar in inside if bar.name == STEP]
-    first = min((bar.start for bar in steps), default=0.0)
+    # Also what was done before the message counts as received: hooks, and storing it.
+    start = min((bar.start for bar in inside), default=0.0)
     last = max((bar.end for bar in inside), default=0.0)
-    start = min(first, _ms(received.time, began) if received is not None else 0.0)
     end = _ms(ending.time, began) if ending is not None else max(last, present or last)
     told = ending or received
     turn = received is not None or ending is not None

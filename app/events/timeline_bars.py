@@ -227,7 +227,8 @@ def _runs(event: Event, start: float, end: float) -> Iterator[Bar]:
         yield Bar(
             start=first,
             end=min(end, first + (duration_of(run) or 0.0)),
-            label=one_line(text_of(run.get("hook")) or "hook", _LABEL),
+            # What follows the sign names the point, which stands in the row above.
+            label=one_line(text_of(run.get("hook")).partition("@")[0] or "hook", _LABEL),
             kind="hook",
             name=f"{event.name}:run",
             parent=event.id,

@@ -25,6 +25,7 @@ _INDENT: Final = 2
 _TICK_LABEL: Final = 9
 # Rows of how the work was done, next to those of what was done.
 _QUIET: Final = frozenset({"mark", "worker"})
+_SMALL: Final = 0.0995
 _MILLION: Final = 1_000_000
 _SECOND, _MINUTE, _HOUR = 1_000.0, 60_000.0, 3_600_000.0
 
@@ -138,11 +139,13 @@ def figures_text(timeline: Timeline) -> str:
 
 
 def duration_text(ms: float) -> str:
-    """Return a time with three digits or so, nine cells at most: `0.42 ms`, `184 ms`, `1.42 s`, `2m 5s`."""
+    """Return a time with two or three digits, nine cells at most: `42 µs`, `184 ms`, `1.42 s`, `2m 5s`."""
+    if 0 < ms < _SMALL:
+        return f"{ms * 1000:.{1 if ms < _SMALL / 10 else 0}f} µs"
     for limit, unit, size in ((999.5, "ms", 1.0), (59_995.0, "s", _SECOND)):
         if ms < limit:
             value = ms / size
-            digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+            digits = 0 if value == 0 else 2 if value < 9.995 else 1 if value < 99.95 else 0
             return f"{value:.{digits}f} {unit}"
     minutes, seconds = divmod(round(ms / _SECOND), 60)
     if minutes < 60:

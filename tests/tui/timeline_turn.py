@@ -12,7 +12,7 @@ from workbench.app.workbench import Workbench
 BEGAN = datetime(2026, 11, 20, 14, 5, tzinfo=UTC)
 TURN = "01a1f99c-86e3-7338-a286-778f16f48235"
 _RUN = {
-    "hook": "mask_secrets",
+    "hook": "security.mask_secrets@message:received",
     "plugin": "security",
     "version": "1.0.0",
     "started_ms": 0.05,

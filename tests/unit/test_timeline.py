@@ -58,7 +58,7 @@ def test_a_turn_is_a_tree_of_steps_and_what_they_hold() -> None:
         "turn",
         "  message received",
         "  message:received",
-        "    mask_secrets",
+        "    security.mask_secrets",
         "  load",
         "    llm load",
         "  model loading",
@@ -80,7 +80,7 @@ def test_a_turn_is_a_tree_of_steps_and_what_they_hold() -> None:
     assert (decode.start_ms, decode.duration_ms) == pytest.approx((206.1, 136.5))
     assert decode.tokens == 83
     assert row(timeline, "tool files").level == "error"
-    assert row(timeline, "mask_secrets").detail == "security 1.0.0 · modified"
+    assert row(timeline, "security.mask_secrets").detail == "security 1.0.0 · modified"
     assert not timeline.running
 
 
@@ -168,7 +168,7 @@ def test_what_began_before_the_first_event_is_inside() -> None:
     received = event("core:chat:message_received", 0, 1)
     timeline = build_timeline([received, event("a:b:c", 1, 2, duration_ms=5)])
     assert timeline.total_ms == pytest.approx(5)
-    assert [found.start_ms for found in timeline.rows] == pytest.approx([4, 0, 4])
+    assert [found.start_ms for found in timeline.rows] == pytest.approx([0, 0, 4])
 
 
 def test_no_events_make_an_empty_timeline() -> None:
@@ -285,7 +285,7 @@ PICTURE = """
 turn                  ├──────────────────────────────────────┤     346 ms     83
 message received      ◆           ┊          ┊           ┊
 message:received      ▏           ┊          ┊           ┊        0.80 ms
-  mask_secrets        ▏           ┊          ┊           ┊        0.70 ms
+  security.mask_sec…  ▏           ┊          ┊           ┊        0.70 ms
 load                  █████████████████████▎ ┊           ┊         183 ms
   llm load            ━━━━━━━━━━━━━━━━━━━━━╸ ┊           ┊         180 ms
 model loading         ◆           ┊          ┊           ┊
@@ -380,7 +380,9 @@ def test_large_counts_are_short() -> None:
 @pytest.mark.parametrize(
     ("ms", "text"),
     [
-        (0, "0.00 ms"),
+        (0, "0 ms"),
+        (0.0042, "4.2 µs"),
+        (0.042, "42 µs"),
         (0.4217, "0.42 ms"),
         (12.34, "12.3 ms"),
         (183.6, "184 ms"),
