@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workbench.app.events.event import Event
 from workbench.app.hooks import points, values
+from workbench.app.hooks.composites import FirstMatch, Parallel, Sequential, Voting
 from workbench.app.hooks.hook import Hook, HookContext, Scope, hook
 from workbench.app.hooks.results import (
     Cache,
@@ -24,10 +25,12 @@ __all__ = [
     "Cancel",
     "Continue",
     "Event",
+    "FirstMatch",
     "Fork",
     "Hook",
     "HookContext",
     "Modified",
+    "Parallel",
     "Plugin",
     "PluginHost",
     "Redirect",
@@ -35,7 +38,9 @@ __all__ = [
     "Result",
     "Retry",
     "Scope",
+    "Sequential",
     "Skipped",
+    "Voting",
     "hook",
     "points",
     "values",

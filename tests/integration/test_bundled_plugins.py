@@ -102,8 +102,10 @@ async def test_one_that_fails_is_told_and_the_others_run(
     assert [message for _, _, message, _ in notices] == [
         "The bundled plugin bad cannot be loaded: RuntimeError: no key.",
         "The bundled plugin empty cannot be loaded: AttributeError: workbench.plugins.empty has no PLUGIN.",
-        "The bundled plugin none_of_these cannot be loaded: ModuleNotFoundError: "
-        "No module named 'workbench.plugins.none_of_these'.",
+        (
+            "The bundled plugin none_of_these cannot be loaded: ModuleNotFoundError: "
+            "No module named 'workbench.plugins.none_of_these'."
+        ),
         "The plugin Good did not stop well: RuntimeError: no end.",
     ]
 
