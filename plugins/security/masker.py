@@ -15,6 +15,7 @@ from workbench.plugins.security.forms import FORMS, WORDS, Form
 from workbench.plugins.security.personal import personal_spans
 
 _DEEPEST: Final = 40
+_MOST_ROUNDS: Final = 32
 _SHORTEST: Final = 6
 """Nothing that is masked is shorter, but the value of a field whose name says that it is a secret."""
 _ID_LENGTH: Final = 36
@@ -53,16 +54,14 @@ class Masker:
 
     def text(self, text: str) -> str:
         """Return a text with marks in the place of what is masked; the same object when nothing is."""
-        spans = self._spans(text)
-        if not spans:
-            return text
-        parts: list[str] = []
-        after = 0
-        for begin, end, name in spans:
-            parts += [text[after:begin], f"[masked {name}]"]
-            after = end
-        self.masked += len(spans)
-        return "".join([*parts, text[after:]])
+        for _ in range(_MOST_ROUNDS):
+            spans = self._spans(text)
+            if not spans:
+                break
+            # What stood right beside something may be seen as what it is only when that is gone.
+            text = _marked(text, spans)
+            self.masked += len(spans)
+        return text
 
     def payload(self, payload: dict[str, Any]) -> dict[str, Any] | None:
         """Return the masked payload of an event, None when nothing in it is masked; it is not changed itself.
@@ -141,6 +140,16 @@ def _form_at(form: Form, text: str, start: int) -> tuple[int, int] | None:
     if found is None:
         return None
     return found.span("value") if "value" in form.pattern.groupindex else found.span()
+
+
+def _marked(text: str, spans: list[Span]) -> str:
+    """Return a text with a mark in the place of each span."""
+    parts: list[str] = []
+    after = 0
+    for begin, end, name in spans:
+        parts += [text[after:begin], f"[masked {name}]"]
+        after = end
+    return "".join([*parts, text[after:]])
 
 
 def _merged(spans: list[Span]) -> list[Span]:
