@@ -135,7 +135,8 @@ async def _answer(invocation: Invocation, answer: _Answer, interrupts: Interrupt
     async def inside(*, read_only: bool) -> CommandResult:
         opening = Workbench.open(
             options.data_dir,
-            services=command.needs or (),
+            # What changes something passes the person's hooks, too.
+            services=(*command.needs, "plugins") if command.needs and not read_only else command.needs or (),
             overrides=options.overrides,
             face="command",
             read_only=read_only,

@@ -15,6 +15,7 @@ from textual.timer import Timer
 from textual.widgets import Static, TextArea
 
 from workbench.app.errors import UsageError
+from workbench.screens.clipboard import send_to_clipboard
 from workbench.screens.command_runner import CommandRunner
 from workbench.screens.conversation import Conversation, Parts
 from workbench.screens.layout import Layout, Wish, arrange
@@ -414,8 +415,10 @@ class MainScreen(Screen[None]):
             composer.focus()
 
     def _copy(self, text: str, what: str) -> None:
-        self.app.copy_to_clipboard(text)
-        self.say(f"Sent {what} to the terminal's clipboard (OSC 52, {len(text):,} characters).")
+        self.conversation.do(self._send(text, what))
+
+    async def _send(self, text: str, what: str) -> None:
+        self.say(await send_to_clipboard(self.app, self.workbench, text, what))
 
     # --- layout --------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from workbench.app.events.timeline_bars import FAILED, FINISHED, RECEIVED
 from workbench.app.events.turns import find_turn, last_turn, turn_beside, turn_events
 from workbench.app.events.waterfall import duration_text, figures_text, waterfall_lines
 from workbench.app.text import one_line
+from workbench.screens.clipboard import send_to_clipboard
 from workbench.widgets.event_detail import EventDetail
 from workbench.widgets.timeline_view import TimelineView
 
@@ -267,13 +268,15 @@ class TimelineScreen(Screen[None]):
         else:
             self._show_turn(found)
 
-    def action_copy(self) -> None:
+    async def action_copy(self) -> None:
         """Send the timeline as text to the terminal's clipboard."""
         timeline = build_timeline(self._events.values(), self._now() if self._live else None)
         lines = [self._text, figures_text(timeline), "", *waterfall_lines(timeline, _COPY_WIDTH)]
         text = "\n".join(lines).lstrip("\n") + "\n"
-        self.app.copy_to_clipboard(text)
-        self.say(f"Sent the timeline to the terminal's clipboard (OSC 52, {len(text):,} characters).")
+        try:
+            self.say(await send_to_clipboard(self.app, self._workbench, text, "the timeline"))
+        except WorkbenchError as error:
+            self.say(one_line(str(error), _TITLE))
 
 
 async def open_timeline(screen: MainScreen, turn: str = "", message_id: str | None = None) -> None:

@@ -97,6 +97,11 @@ class ReplyFailed(msgspec.Struct, frozen=True, tag_field="type", tag="reply_fail
     error: dict[str, Any]
 
 
+def rewritten(part: Part) -> str | None:
+    """Return the whole text of the reply when a part says that a hook changed it, else None."""
+    return part.text if isinstance(part, TextRewritten | ReplyFinished) else None
+
+
 Part = (
     TurnStarted
     | ModelProgress

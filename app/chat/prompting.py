@@ -54,7 +54,7 @@ class PromptBuilder(msgspec.Struct, frozen=True, kw_only=True):
         """
 
         async def count(messages: list[PromptMessage]) -> int:
-            return await self.models.count(messages, prefix, model=loaded)
+            return await self.models.count(messages, prefix, model=loaded, scope=self.scope)
 
         limit = self._limit(loaded)
         path = await self._newest(message, limit)

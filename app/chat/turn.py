@@ -85,6 +85,7 @@ class Turn:
         self._recorder: ReplyRecorder | None = None
         self._told: dict[str, Any] = {}
         self._reason = ""
+        self._first_text = 0.0
         self._rescued = False
 
     async def run(self) -> AsyncGenerator[Part]:
@@ -246,6 +247,7 @@ class Turn:
         await self._tell_steps_of_model()
 
     async def _tell_first_text(self, recorder: ReplyRecorder) -> None:
+        self._first_text = perf_counter()
         await self._teller.tell(
             "reply_started", message_id=self._reply_id, first_token_ms=recorder.usage({}).first_token_ms
         )
@@ -258,9 +260,9 @@ class Turn:
         read = int(told.get("prompt_tokens", 0)) - int(told.get("cached_tokens", 0))
         cached = int(told.get("cached_tokens", 0))
         detail = f"{cached:,} tokens known" if cached else ""
-        await self._teller.step(
-            "prefill", float(told.get("prefill_ms", 0.0)) / 1000, read, detail, ago=decode
-        )
+        since_first = perf_counter() - self._first_text if self._first_text else decode
+        prefill = float(told.get("prefill_ms", 0.0)) / 1000
+        await self._teller.step("prefill", prefill, read, detail, ago=since_first)
         await self._teller.step("decode", decode, int(told.get("reply_tokens", 0)))
 
     async def _finish(self, reason: str, status: Status) -> Part:

@@ -35,10 +35,11 @@ _MOST_STEPS: Final = 200_000
 
 
 class RunCommand(msgspec.Struct, frozen=True):
-    """A command with its arguments, checked."""
+    """A command with its arguments, checked, and the line that asked for it, without its slash."""
 
     invocation: Invocation
     place: Place
+    line: str = ""
 
 
 Step = Message | RunCommand | ExpectReply | ExpectEvent | SetValue
@@ -105,6 +106,21 @@ class _Loader:
         self._open.pop()
 
 
+def steps_of(text: str, file: str, registry: Registry) -> list[Step]:
+    """Return the steps of a text that includes nothing.
+
+    Args:
+        text: lines of a script.
+        file: named in errors.
+        registry: where its commands are looked up.
+
+    Raises:
+        UsageError: `usage.script`.
+        SettingsError: a `/set` line is wrong.
+    """
+    return _checked(iter(parse_script(text, file)), registry)
+
+
 def _checked(statements: Iterator[Statement], registry: Registry) -> list[Step]:
     steps: list[Step] = []
     for statement in statements:
@@ -121,7 +137,7 @@ def _step(statement: Statement, registry: Registry) -> Step:
     try:
         match statement:
             case SlashLine(line):
-                return RunCommand(registry.parse(line, "headless"), place)
+                return RunCommand(registry.parse(line, "headless"), place, line)
             case ExpectReply("matches", text):
                 _check_expression(text, place)
                 return statement

@@ -5,7 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Protocol
 
-from workbench.app.chat.parts import ModelProgress, Notice, Part, ReplyFinished, ReplyStarted, TextDelta
+from workbench.app.chat.parts import (
+    ModelProgress,
+    Notice,
+    Part,
+    ReplyFinished,
+    ReplyStarted,
+    TextDelta,
+    TextRewritten,
+)
 from workbench.app.commands.command import CommandResult
 from workbench.app.errors import WorkbenchError
 from workbench.app.events.event import Event
@@ -116,6 +124,13 @@ class TextOutput:
             case TextDelta(text) | ReplyStarted(_, text) if text:
                 await self._write(text)
                 self._line_is_open = not text.endswith("\n")
+            case TextRewritten(text) | ReplyFinished(_, _, _, str(text)):
+                # What was written cannot be taken back: the whole text follows on a line of its own.
+                await self._end_line()
+                await self._write(text)
+                self._line_is_open = not text.endswith("\n")
+                if isinstance(part, ReplyFinished):
+                    await self._end_line()
             case ReplyFinished():
                 await self._end_line()
 

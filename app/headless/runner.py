@@ -6,16 +6,18 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
-from workbench.app.chat.parts import Part, ReplyFailed, ReplyStarted, TextDelta
+from workbench.app.chat.parts import Part, ReplyFailed, ReplyStarted, TextDelta, rewritten
 from workbench.app.commands.command import CommandResult, context_of
 from workbench.app.commands.registry import Registry
 from workbench.app.errors import ExpectationError, SessionError, WorkbenchError, from_dict
 from workbench.app.headless.expect import check_events, check_reply
+from workbench.app.headless.hooked_lines import steps_after_hooks
 from workbench.app.headless.interrupts import Interrupts
 from workbench.app.headless.lines import DoneLine
 from workbench.app.headless.load import RunCommand, Step
 from workbench.app.headless.output import Narrator, Output
 from workbench.app.headless.script import ExpectEvent, ExpectReply, Message, Place, SetValue, describe
+from workbench.app.hooks.points import SCRIPT_LINE
 from workbench.app.text import one_line
 from workbench.app.workbench import Workbench
 
@@ -93,7 +95,15 @@ class Runner:
                 return
 
     async def _do(self, step: Step) -> bool:
-        """Run one step and tell whether the script goes on."""
+        """Run one step, as hooks leave it, and tell whether the script goes on."""
+        if not self._workbench.hooks.has(SCRIPT_LINE):
+            return await self._do_as_is(step)
+        for changed in await steps_after_hooks(self._workbench.hooks, step, self._registry):
+            if not await self._do_as_is(changed):
+                return False
+        return True
+
+    async def _do_as_is(self, step: Step) -> bool:
         match step:
             case Message(text, place):
                 await self._narrator.progress(f"{_where(place)}> {one_line(text, _SHOWN)}")
@@ -149,6 +159,8 @@ class Runner:
                 async for part in stream:
                     if isinstance(part, TextDelta | ReplyStarted):
                         pieces.append(part.text)
+                    elif (text := rewritten(part)) is not None:
+                        pieces = [text]
                     await self._output.part(part)
                     await self._narrator.part(part)
                     if isinstance(part, ReplyFailed):

@@ -202,7 +202,7 @@ class Models:
                 await self._begin_loading(file)
             facts: Mapping[str, Any] = {}
             try:
-                async with aclosing(self._request_load(file)) as answers:
+                async with aclosing(self._request_load(file, scope)) as answers:
                     async for answer in answers:
                         if "result" in answer:
                             facts = answer["result"]["model"]
@@ -233,7 +233,12 @@ class Models:
         await last_of(self._load(str(model.file.path), scope))
 
     async def count(
-        self, messages: Sequence[Mapping[str, str]], prefix: str = "", *, model: LoadedModel | None = None
+        self,
+        messages: Sequence[Mapping[str, str]],
+        prefix: str = "",
+        *,
+        model: LoadedModel | None = None,
+        scope: Scope = NOWHERE,
     ) -> int:
         """Return how many tokens a prompt takes, exactly.
 
@@ -241,13 +246,21 @@ class Models:
             messages: role and content of each message.
             prefix: text that the reply begins with.
             model: the model that must do it; the one that is loaded if None.
+            scope: the turn that needs it.
 
         Raises:
             ModelError: it could not be counted; `model.not_loaded` when another model is loaded by now.
             WorkerError: the worker failed.
         """
         params = {"messages": list(messages), "prefix": prefix, "model": _path(model)}
-        return int((await self.worker.request("count", params, timeout=_COUNT_SECONDS))["tokens"])
+        answer = await self.worker.request(
+            "count",
+            params,
+            timeout=_COUNT_SECONDS,
+            session_id=scope.session_id,
+            correlation_id=scope.correlation_id,
+        )
+        return int(answer["tokens"])
 
     async def generate(
         self,
@@ -286,7 +299,7 @@ class Models:
         if self.worker.pid is not None:
             await self.worker.request("forget", {"conversation": conversation}, timeout=_COUNT_SECONDS)
 
-    def _request_load(self, file: ModelFile) -> AsyncGenerator[dict[str, Any]]:
+    def _request_load(self, file: ModelFile, scope: Scope) -> AsyncGenerator[dict[str, Any]]:
         options = self._settings.model
         return self.worker.stream(
             "load",
@@ -299,6 +312,8 @@ class Models:
                 "template": options.template or None,
             },
             timeout=options.load_timeout,
+            session_id=scope.session_id,
+            correlation_id=scope.correlation_id,
         )
 
     async def _begin_loading(self, file: ModelFile) -> None:

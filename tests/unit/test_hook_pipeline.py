@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from workbench.app.errors import HookError
 from workbench.app.hooks.breaker import BreakerLimits
 from workbench.app.hooks.hook import Hook, HookContext, hook, hooks_in
+from workbench.app.hooks.later_points import LATER
 from workbench.app.hooks.point import Point
-from workbench.app.hooks.points import LATER, MESSAGE_RECEIVED, MODEL_BEFORE, POINTS, find_point
+from workbench.app.hooks.points import MESSAGE_RECEIVED, MODEL_BEFORE, POINTS, find_point
 from workbench.app.hooks.preferences import Preferences, read_preferences
 from workbench.app.hooks.results import (
     KINDS,

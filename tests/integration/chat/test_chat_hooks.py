@@ -227,6 +227,7 @@ async def test_a_reply_is_kept_and_given_again_without_the_model(workbench: Work
     first = await ask(workbench)
     again = await ask(workbench)
     assert streamed(first) == streamed(again) == await stored(workbench, again)
+    await workbench.log.flush()
     requests = await workbench.store.read(
         "SELECT count(*) FROM events WHERE name = 'core:worker:request_finished'"
         " AND payload LIKE '%\"generate\"%'"
