@@ -17,7 +17,14 @@ from typing import Final
 
 from workbench.app.plugin_host.parts import HostParts
 from workbench.app.plugin_host.plugin import Plugin
-from workbench.app.plugin_host.running import Broken, Running, pass_load_point, start_bundled, stop_plugins
+from workbench.app.plugin_host.running import (
+    Broken,
+    Running,
+    pass_load_point,
+    start_bundled,
+    stop_plugins,
+    tell_of_broken,
+)
 
 BUNDLED: Final = ("security", "rate_limit", "cost", "caching", "retry", "metrics", "logging", "debugging")
 """The names of all bundled plugins."""
@@ -43,7 +50,7 @@ async def load_bundled(parts: HostParts, names: Sequence[str] = BUNDLED) -> list
             running = await start_bundled(parts, module.PLUGIN, file=file)
         except Broken as error:
             message = f"The bundled plugin {name} cannot be loaded: {error}."
-            await parts.notify("error", "hook.file_broken", message, "Its hooks do not run.")
+            await tell_of_broken(parts, message, "Its hooks do not run.")
         else:
             await parts.hooks.add(running.hooks)
             found.append(running)

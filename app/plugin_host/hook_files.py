@@ -11,7 +11,6 @@ a dot or an underscore are left alone.
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import aclosing
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +24,7 @@ from workbench.app.hooks.threads import HookThreads
 from workbench.app.plugin_host.bundled import BUNDLED
 from workbench.app.plugin_host.hook_module import (
     Source,
+    broken_by,
     drop_module,
     hooks_of,
     load_module,
@@ -32,20 +32,25 @@ from workbench.app.plugin_host.hook_module import (
     read_source,
 )
 from workbench.app.plugin_host.parts import HostParts
-from workbench.app.plugin_host.running import Broken, Running, pass_load_point, start_plugins, stop_plugins
-from workbench.app.plugin_host.watch import changes_in
+from workbench.app.plugin_host.running import (
+    Broken,
+    Running,
+    pass_load_point,
+    start_plugins,
+    stop_plugins,
+    tell_of_broken,
+)
+from workbench.app.plugin_host.watch import Signature, changes_in, files_in
 from workbench.app.tasks import end, to_the_end
+from workbench.app.text import storable
 
 IMPORT_SECONDS: Final = 10.0
 """How long a file may take to be imported."""
-MOST_FILES: Final = 200
 _PATIENCE_SECONDS: Final = 2.0
 _AT_ONCE: Final = 8
 # Some editors move the old file away before they write the new one.
 _GONE_SECONDS: Final = 0.3
 _RESERVED: Final = frozenset({*BUNDLED, "workbench", "core"})
-
-Signature = tuple[int, ...]
 
 
 class HookFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,9 +185,11 @@ class HookFiles:
             self._opened.set()
 
     async def _run(self) -> None:
-        await self.scan()
-        self._opened.set()
-        self._ready.set()
+        try:
+            await self.scan()
+        finally:
+            self._opened.set()
+            self._ready.set()
         if self._watch:
             async with aclosing(changes_in(self.folder)) as moments:
                 async for _ in moments:
@@ -191,13 +198,13 @@ class HookFiles:
     async def _list(self) -> dict[Path, Signature] | None:
         """Return the files by path, None when the folder cannot be looked into."""
         try:
-            listed = await asyncio.to_thread(_list_folder, self.folder)
+            listed = await asyncio.to_thread(files_in, self.folder)
         except OSError as error:
             problem = f"The folder of hooks {self.folder} cannot be read: {error.strerror or error}."
             if problem != self._problem:
                 self._problem = problem
                 hint = "The hooks that were loaded go on." if self._known else "No own hooks run."
-                await self._parts.notify("error", "hook.file_broken", problem, hint)
+                await tell_of_broken(self._parts, problem, hint)
             return None
         self._problem = ""
         return listed
@@ -268,6 +275,9 @@ class HookFiles:
                 raise
         except Broken as error:
             await self._tell_of_failure(path, known, error)
+        except Exception as error:
+            # What the file holds may fail when it is only looked at: a property, say.
+            await self._tell_of_failure(path, known, broken_by(error, path))
         else:
             await self._take_over(path, known, loaded, running)
 
@@ -275,13 +285,16 @@ class HookFiles:
         source, file = loaded.source, str(loaded.source.path)
         hooks = hooks_of(loaded.module, source)
         plugins = await start_plugins(self._parts, plugins_of(loaded.module), source.name, file=file)
-        for plugin in plugins:
-            hooks += hooks_in(plugin, source.name, source.version, file=file)
-        ids = [hook.id for hook in hooks]
-        twice = next((hook_id for hook_id in ids if ids.count(hook_id) > 1), None)
-        if twice is not None:
+        try:
+            for plugin in plugins:
+                hooks += hooks_in(plugin, source.name, source.version, file=file)
+            ids = [hook.id for hook in hooks]
+            twice = next((hook_id for hook_id in ids if ids.count(hook_id) > 1), None)
+            if twice is not None:
+                raise Broken(f"two of its hooks are called {twice}")
+        except BaseException:
             await stop_plugins(self._parts, plugins)
-            raise Broken(f"two of its hooks are called {twice}")
+            raise
         return Running(source.name, source.version, tuple(hooks), plugins)
 
     async def _take_over(self, path: Path, known: _Known, loaded: _Loaded, running: Running) -> None:
@@ -320,12 +333,12 @@ class HookFiles:
 
     async def _tell_of_failure(self, path: Path, known: _Known, error: Broken) -> None:
         known.error, known.line = str(error), error.line
-        facts = {"file": str(path), "line": error.line, "message": str(error)}
+        facts = {"file": storable(str(path)), "line": error.line, "message": storable(str(error))}
         await self._parts.bus.emit("core:hook:file_failed", facts, source="hooks")
         place = f"{path.name}:{error.line}" if error.line else path.name
         kept = known.running is not None
         hint = "The hooks of its last good version go on." if kept else "None of its hooks run."
-        await self._parts.notify("error", "hook.file_broken", f"{place} is not loaded: {error}.", hint)
+        await tell_of_broken(self._parts, f"{place} is not loaded: {error}.", hint)
 
     async def _end(self, path: Path, task: asyncio.Task[_Loaded | None]) -> None:
         """End the loading of a file, and forget its module when it has not taken effect."""
@@ -345,29 +358,6 @@ class HookFiles:
         taken = {hook.plugin for hook in self._parts.hooks.statuses() if hook.file not in own}
         if path.stem in _RESERVED or path.stem in taken:
             raise Broken(f"a plugin is called {path.stem} already; rename the file")
-
-
-def _list_folder(folder: Path) -> dict[Path, Signature]:
-    """Return the files of hooks with what changes when they do; none when there is no folder. Blocks."""
-    found: dict[Path, Signature] = {}
-    try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.name.endswith(".py"))
-    except FileNotFoundError:
-        return found
-    for name in [name for name in names if not name.startswith((".", "_"))][:MOST_FILES]:
-        path = folder / name
-        if not path.is_dir():
-            found[path] = _signature(path)
-    return found
-
-
-def _signature(path: Path) -> Signature:
-    try:
-        facts = path.stat()
-    except OSError as error:
-        return (error.errno or 0,)
-    return facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size, facts.st_ino, facts.st_mode
 
 
 def _status(path: Path, known: _Known) -> HookFile:

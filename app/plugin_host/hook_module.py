@@ -98,7 +98,7 @@ async def load_module(source: Source, threads: HookThreads, limit: float) -> Mod
         raise
     if ran.error is not None:
         drop_module(module)
-        raise _broken(ran.error, source.path)
+        raise broken_by(ran.error, source.path)
     return module
 
 
@@ -136,7 +136,8 @@ def _run(source: Source, module: ModuleType) -> None:
     exec(code, vars(module))  # noqa: S102
 
 
-def _broken(error: BaseException, path: Path) -> Broken:
+def broken_by(error: BaseException, path: Path) -> Broken:
+    """Return what is told of an exception that a file's code raised."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         column = f" at column {error.offset}" if error.offset else ""
         return Broken(f"{type(error).__name__}{column}: {error.msg}", error.lineno or 0)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from workbench.app.errors import HookError
 from workbench.app.hooks.hook import Hook, HookContext, hooks_in
 from workbench.app.hooks.hooks import Hooks
 from workbench.app.hooks.points import PLUGIN_LOAD
@@ -16,6 +17,7 @@ from workbench.app.hooks.results import Cancel
 from workbench.app.hooks.values import PluginFile
 from workbench.app.plugin_host.parts import HostParts
 from workbench.app.plugin_host.plugin import Plugin, PluginHost
+from workbench.app.text import storable
 
 START_SECONDS: Final = 5.0
 """How long a plugin may take to start, and to stop."""
@@ -53,6 +55,19 @@ class Running(msgspec.Struct, frozen=True, eq=False):
     def ids(self) -> frozenset[str]:
         """The ids of its hooks."""
         return frozenset(hook.id for hook in self.hooks)
+
+
+async def tell_of_broken(parts: HostParts, message: str, hint: str, *, level: str = "error") -> None:
+    """Say that something could not be loaded, or holds nothing.
+
+    Args:
+        parts: where it is said.
+        message: what happened.
+        hint: what follows, or what to do.
+        level: info, warning or error.
+    """
+    error = HookError("file_broken", storable(message), hint)
+    await parts.notify(level, error.code, error.message, error.hint)
 
 
 async def pass_load_point(hooks: Hooks, name: str, file: str) -> None:

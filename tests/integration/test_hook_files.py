@@ -27,10 +27,11 @@ from workbench.app.hooks.points import MESSAGE_RECEIVED
 from workbench.app.hooks.results import Cancel
 from workbench.app.hooks.values import MessageText
 from workbench.app.paths import Paths
-from workbench.app.plugin_host.hook_files import MOST_FILES, HookFiles
+from workbench.app.plugin_host.hook_files import HookFiles
 from workbench.app.plugin_host.hook_module import MOST_BYTES
 from workbench.app.plugin_host.parts import HostParts
 from workbench.app.plugin_host.plugin import PluginHost, PluginParts
+from workbench.app.plugin_host.watch import MOST_FILES
 
 SOON_S = 20.0
 SHOUT = """
@@ -226,6 +227,31 @@ async def test_what_cannot_be_loaded_is_told_with_its_place(place: Place, name: 
         assert place.ids() == ["loud.shout"]
         assert await place.said("hello") == "HELLO"
     assert modules_of_files() == []
+
+
+async def test_what_fails_when_it_is_looked_at(place: Place) -> None:
+    place.write(
+        "odd.py",
+        "from workbench.plugins import Plugin\nclass Odd(Plugin):\n    @property\n    def mood(self):\n"
+        "        raise RuntimeError('bad')\n    async def stop(self):\n"
+        "        await self.host.emit('odd:life:stopped')\n",
+    )
+    with place.parts.bus.subscribe("odd:*") as life:
+        async with place.files() as files:
+            assert (files.files[0].error, files.files[0].line) == ("RuntimeError: bad", 5)
+        assert life.lag == 1
+
+
+async def test_a_folder_that_is_none_and_a_name_that_is_no_text(place: Place) -> None:
+    place.folder.write_text("a file")
+    async with place.files() as files:
+        assert files.files == []
+        assert place.notices.pop()[2].endswith("cannot be read: Not a directory.")
+        place.folder.unlink()
+        place.folder.mkdir()
+        Path(os.fsdecode(os.fsencode(place.folder) + b"/caf\xe9.py")).write_text("")
+        await files.scan()
+        assert place.notices[0][2].startswith("caf?.py is not loaded: its name must begin")
 
 
 async def test_what_is_no_readable_file(place: Place, tmp_path: Path) -> None:
