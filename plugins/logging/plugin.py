@@ -27,7 +27,7 @@ def _now() -> datetime:
 
 
 class LoggingPlugin(Plugin):
-    """Makes the lines in its hooks and writes them in a thread. Secrets are masked.
+    """Notes what passes in its hooks, and makes and writes the lines in a thread. Secrets are masked.
 
     When lines come faster than they are written, the oldest that wait are dropped.
 
@@ -45,7 +45,7 @@ class LoggingPlugin(Plugin):
         self._now = now
         self._file = RotatingFile(host.logs_dir / FILE, settings.max_mb * _MEGABYTE, settings.keep)
         self._masker = Masker(Rules())
-        self._waiting: deque[bytes] = deque(maxlen=_MOST_WAITING)
+        self._waiting: deque[tuple[datetime, HookContext[Any]]] = deque(maxlen=_MOST_WAITING)
         self._asked = False
         self._points: frozenset[str] = frozenset()
         self._lines = self._failed = 0
@@ -71,12 +71,12 @@ class LoggingPlugin(Plugin):
         return {"file": str(self.host.logs_dir / FILE), "lines": self._lines, "failed": self._failed}
 
     def log(self, context: HookContext[Any]) -> None:
-        """Make a line; the hook of all points."""
+        """Take what passes; the hook of all points."""
         settings = self.host.settings.logging
         if LEVELS.index(level_of(context)) < LEVELS.index(settings.level):
             return
-        line = self._masker.text(log_line(context, self._now(), texts=settings.texts))
-        self._waiting.append(line.encode("utf-8", "replace"))
+        # The line is made in the thread that writes it: a context never changes.
+        self._waiting.append((self._now(), context))
         if not self._asked:
             self._asked = True
             self.host.soon(self.write)
@@ -88,9 +88,11 @@ class LoggingPlugin(Plugin):
             block = [self._waiting.popleft() for _ in range(min(_BLOCK, len(self._waiting)))]
             await asyncio.to_thread(self._write_block, block)
 
-    def _write_block(self, block: list[bytes]) -> None:
+    def _write_block(self, block: list[tuple[datetime, HookContext[Any]]]) -> None:
+        texts = self.host.settings.logging.texts
+        lines = [self._masker.text(log_line(context, time, texts=texts)) for time, context in block]
         try:
-            self._file.write(block)
+            self._file.write([line.encode("utf-8", "replace") for line in lines])
             self._lines += len(block)
         except OSError:
             # A full disk costs this log its lines and nothing else; the event log is the one that counts.

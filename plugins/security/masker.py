@@ -16,6 +16,8 @@ from workbench.plugins.security.personal import personal_spans
 
 _DEEPEST: Final = 40
 _MOST_ROUNDS: Final = 32
+_SHORT: Final = 80
+_MOST_CLEAN: Final = 4_096
 _SHORTEST: Final = 6
 """Nothing that is masked is shorter, but the value of a field whose name says that it is a secret."""
 _ID_LENGTH: Final = 36
@@ -49,19 +51,33 @@ class Masker:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
+        self._clean: set[str] = set()
         self.masked = 0
         """How many secrets and personal data were masked so far."""
 
     def text(self, text: str) -> str:
         """Return a text with marks in the place of what is masked; the same object when nothing is."""
+        if text in self._clean:
+            return text
+        spans = self._spans(text)
+        if not spans:
+            if len(text) <= _SHORT:
+                self._remember(text)
+            return text
         for _ in range(_MOST_ROUNDS):
+            text = _marked(text, spans)
+            self.masked += len(spans)
+            # What stood right beside something may be seen as what it is only when that is gone.
             spans = self._spans(text)
             if not spans:
                 break
-            # What stood right beside something may be seen as what it is only when that is gone.
-            text = _marked(text, spans)
-            self.masked += len(spans)
         return text
+
+    def _remember(self, text: str) -> None:
+        """Note that there is nothing to mask in a short text: names and words come again and again."""
+        if len(self._clean) >= _MOST_CLEAN:
+            self._clean.clear()
+        self._clean.add(text)
 
     def payload(self, payload: dict[str, Any]) -> dict[str, Any] | None:
         """Return the masked payload of an event, None when nothing in it is masked; it is not changed itself.
