@@ -14,10 +14,10 @@ from workbench.app.events.event import Event
 if TYPE_CHECKING:
     from workbench.app.events.reader import EventReader
 
-CAPACITY: Final = 4_096
+CAPACITY: Final = 2_048
 # Events on the bus are in the log some milliseconds later; a disk that takes nothing makes them wait longer.
-_AGAIN_SECONDS: Final = 0.1
-_AFTER_FAILURE_SECONDS: Final = 1.0
+_AGAIN_SECONDS: Final = 0.05
+_LONGEST_SECONDS: Final = 1.0
 
 
 class EventCache:
@@ -100,12 +100,13 @@ class EventPages:
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), pause)
+            again = min(2 * pause, _LONGEST_SECONDS) if pause and not self._wake.is_set() else _AGAIN_SECONDS
             self._wake.clear()
             try:
-                pause = _AGAIN_SECONDS if await self._read() else None
+                pause = again if await self._read() else None
             except StoreError as error:
                 self._on_problem(error)
-                pause = _AFTER_FAILURE_SECONDS
+                pause = _LONGEST_SECONDS
 
     async def _read(self) -> bool:
         """Read what is missing of the wish; tell whether some of it is not in the log yet."""

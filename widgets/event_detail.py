@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FamilyOf = Callable[[Event], Awaitable["Family | None"]]
 
 _WIDE: Final = 100
-_MOST_ROWS: Final = 6
+_LEAST_ROWS: Final = 3
 _SECOND: Final = 1_000.0
 
 
@@ -37,7 +37,7 @@ class EventDetail(Container):
     EventDetail {
         height: 50%;
         border-top: solid $rule;
-        padding: 0 1 0 2;
+        padding: 0 1 0 3;
         display: none;
         layout: vertical;
         &.-open { display: block; }
@@ -48,8 +48,8 @@ class EventDetail(Container):
         & #detail-heading { color: $faint; height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
         & RowList { height: 1; }
         &.-wide { layout: horizontal; }
-        &.-wide > VerticalScroll { width: 3fr; height: 100%; }
-        &.-wide > #detail-family { width: 2fr; height: 100%; margin: 0 0 0 3; }
+        &.-wide > VerticalScroll { width: 1fr; height: 100%; }
+        &.-wide > #detail-family { width: 1fr; height: 100%; margin: 0 0 0 3; }
         & > .detail--title { text-style: bold; }
         & > .detail--key { color: $faint; }
         & > .detail--id { color: $muted; text-style: $muted-style; }
@@ -119,8 +119,8 @@ class EventDetail(Container):
         rows = family_rows(event, family.causes, family.effects)
         self._heading.update(Content(_heading(len(family.causes), len(family.effects))))
         self._rows.show(rows, str(event.seq))
-        self._rows.styles.height = "1fr" if self.has_class("-wide") else min(len(rows), _MOST_ROWS)
         self.add_class("-family")
+        self._fit()
 
     def close(self) -> None:
         """Take it away."""
@@ -134,10 +134,20 @@ class EventDetail(Container):
             self.post_message(self.Walk(int(event.row.id)))
 
     def on_resize(self) -> None:
-        wide = self.size.width >= _WIDE
-        if wide != self.has_class("-wide"):
-            self.set_class(wide, "-wide")
-            self._rows.styles.height = "1fr" if wide else min(max(1, len(self._rows.rows)), _MOST_ROWS)
+        self.set_class(self.size.width >= _WIDE, "-wide")
+        self._fit()
+
+    def _fit(self) -> None:
+        """Give the rows their height: beside the text all there is, below it no more than a third."""
+        most = max(_LEAST_ROWS, self.size.height // 3)
+        wide = self.has_class("-wide")
+        self._rows.styles.height = "1fr" if wide else max(1, min(len(self._rows.rows), most))
+        self.call_after_refresh(self._show_both_sides)
+
+    def _show_both_sides(self) -> None:
+        """Scroll the rows so that the event stands between its causes and its effects."""
+        rows = self._rows
+        rows.scroll_to(y=max(0, rows.cursor - rows.size.height // 2), animate=False)
 
     def _style(self, name: str) -> Style | str:
         return component_style(self, f"detail--{name}") if name else ""
@@ -156,7 +166,7 @@ def _row(event: Event, around: Event, mark: str) -> Row:
     return Row(
         id=str(event.seq),
         label=event.name.removeprefix("core:"),
-        detail=plain(facts(event.payload)),
+        detail=plain(facts(event.payload)).rstrip().replace("  ", " · "),
         right="" if event is around else _distance((event.time - around.time).total_seconds()),
         mark=mark,
         strong=event is around,

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 _FRAME_SECONDS: Final = 1 / 30
 _BUFFER: Final = 8_192
 _FLUSH_SECONDS: Final = 2.0
-# As many events at once change every line of a screen; nobody reads them, and half the frames will do.
+# As many events at once change every line of a screen: nobody reads them, and fewer frames will do.
 _FLOOD: Final = 64
+_FLOOD_SECONDS: Final = 1 / 12
 # A search that takes longer shows that it has found nothing yet, instead of what was there before it.
 _PATIENCE_SECONDS: Final = 0.2
 
@@ -170,7 +171,7 @@ class EventFeed:
         while batch := await self._subscription.next_batch():
             self._take(batch)
             self._on_rows()
-            await asyncio.sleep(_FRAME_SECONDS * (2 if len(batch) > _FLOOD else 1))
+            await asyncio.sleep(_FLOOD_SECONDS if len(batch) > _FLOOD else _FRAME_SECONDS)
 
     def _take(self, batch: list[Event]) -> None:
         search, matches = self._search, self._matches

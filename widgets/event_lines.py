@@ -12,16 +12,30 @@ from workbench.app.text import one_line
 from workbench.widgets.text_lines import Line, Run, fit
 
 _GAP: Final = 2
+_MARK: Final = 3
 _LONGEST_VALUE: Final = 120
 _WHOLE_CLOCK: Final = 12
 # What a reader looks for first, and knows without its key; other fields follow as they were given.
 _PLAIN: Final = (
-    *("message", "problem", "command", "worker", "model", "name", "title", "state", "method", "outcome"),
+    *(
+        "message",
+        "problem",
+        "command",
+        "hook",
+        "point",
+        "worker",
+        "model",
+        "name",
+        "title",
+        "state",
+        "method",
+        "outcome",
+    ),
     *("reason", "line"),
 )
 _BAD: Final = ("failed", "invalid", "stuck", "gap", "crashed")
 _LEVELS: Final = {"error": "error", "warning": "warning"}
-_BAD_STATES: Final = {"failed": "error", "degraded": "error", "restarting": "warning"}
+_BAD_STATES: Final = {"failed": "error", "degraded": "error", "restarting": "warning", "open": "warning"}
 
 
 class Columns(NamedTuple):
@@ -39,8 +53,8 @@ def columns_for(width: int) -> Columns:
     time = 0 if width < 40 else 8 if width < 72 else 12
     name = max(8, min(32, width * 3 // 7 if width < 72 else width * 3 // 10))
     source = 12 if width >= 110 else 0
-    used = 2 + (time + _GAP if time else 0) + name + _GAP + (source + _GAP if source else 0)
-    return Columns(2, time, name, source, max(0, width - used))
+    used = _MARK + (time + _GAP if time else 0) + name + _GAP + (source + _GAP if source else 0)
+    return Columns(_MARK, time, name, source, max(0, width - used))
 
 
 def event_line(event: Event, columns: Columns, *, today: date | None = None, pinned: bool = False) -> Line:
@@ -54,7 +68,7 @@ def event_line(event: Event, columns: Columns, *, today: date | None = None, pin
     """
     level = severity(event)
     mark = {"error": "✗", "warning": "!"}.get(level, " ")
-    runs = [Run(mark, level), Run("▪", "pin")] if pinned else [Run(f"{mark} ", level)]
+    runs = [Run(mark, level), Run("▪ ", "pin")] if pinned else [Run(f"{mark}  ", level)]
     if columns.time:
         runs.append(Run(clock(event.time, today, columns.time).ljust(columns.time + _GAP), "time"))
     runs += _name(event.name, columns.name, level)
@@ -67,12 +81,12 @@ def event_line(event: Event, columns: Columns, *, today: date | None = None, pin
 def unread_line(columns: Columns) -> Line:
     """Return what stands for an event while it is read from the log."""
     time = f"{'·' * min(8, columns.time)}".ljust(columns.time + _GAP) if columns.time else ""
-    return (Run("  "), Run(time, "unread"), Run(fit("·" * 12, min(12, columns.name)), "unread"))
+    return (Run(" " * _MARK), Run(time, "unread"), Run(fit("·" * 12, min(12, columns.name)), "unread"))
 
 
 def missing_line(seq: int, width: int) -> Line:
     """Return what stands for an event that is in no log: it was forgotten, or never written."""
-    return (Run(fit(f"  ─ event {seq:,} is not in the log", width), "note"),)
+    return (Run(fit(f"   ─ event {seq:,} is not in the log", width), "note"),)
 
 
 def clock(time: datetime, today: date | None = None, width: int = 12) -> str:
@@ -108,7 +122,12 @@ def severity(event: Event) -> str:
     if any(word in last for word in _BAD):
         return "error"
     outcome = payload.get("outcome")
-    return "error" if isinstance(outcome, str) and outcome not in ("", "ok", "cancelled") else ""
+    # Error codes are two words with a dot; other outcomes are what somebody decided.
+    if isinstance(outcome, str) and ("." in outcome or outcome in ("error", "failed")):
+        return "error"
+    runs = payload.get("runs")
+    failed = isinstance(runs, list) and any(isinstance(run, dict) and run.get("error") for run in runs)
+    return "error" if failed else ""
 
 
 def facts(payload: dict[str, Any]) -> list[Run]:

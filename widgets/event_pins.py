@@ -84,7 +84,7 @@ class EventPins(Widget):
         if y >= min(len(seqs), _MOST_LINES):
             return self._painter.blank()
         if y == _MOST_LINES - 1 and len(seqs) > _MOST_LINES:
-            return self._painter.note(f"  ▪ {len(seqs) - y} more, P shows them all")
+            return self._painter.note(f" ▪ {len(seqs) - y} more, P shows them all")
         return self._painter.event(self._events[seqs[y]], pinned=True)
 
     def notify_style_update(self) -> None:

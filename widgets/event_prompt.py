@@ -84,8 +84,7 @@ class EventPrompt(Vertical):
     DEFAULT_CSS = """
     EventPrompt {
         height: auto;
-        margin: 0 2;
-        padding: 0 1;
+        padding: 0 2;
         background: $raised;
         border-left: outer $accent;
         &:ansi { background: transparent; }
@@ -137,6 +136,13 @@ class EventPrompt(Vertical):
 
     def on_mount(self) -> None:
         self._line.focus()
+
+    async def take_key(self, event: events.Key) -> None:
+        """Take a key that was pressed before the line had the focus."""
+        if event.key == "enter":
+            await self._line.action_submit()
+        elif event.is_printable and event.character is not None:
+            self._line.insert_text_at_cursor(event.character)
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:

@@ -19,8 +19,10 @@ _PAIR: Final = re.compile(r'(\s*)("(?:[^"\\]|\\.)*")(: )(.*)', re.DOTALL)
 
 
 def detail_lines(event: Event) -> list[Line]:
-    """Return all that is known about an event."""
-    lines: list[Line] = [(Run(one_line(event.name, 200), "title"),), _when(event)]
+    """Return all that is known about an event: what it says first, its ids last."""
+    lines: list[Line] = [(Run(one_line(event.name, 200), "title"),), _when(event), ()]
+    if event.payload:
+        lines += [*_payload_lines(event), ()]
     pairs = (
         ("session", event.session_id),
         ("turn", event.correlation_id),
@@ -30,8 +32,6 @@ def detail_lines(event: Event) -> list[Line]:
     for name, value in pairs:
         if value:
             lines.append((Run(f"{name:<{_KEY_COLUMN}}", "key"), Run(one_line(value, 200), "id")))
-    if event.payload:
-        lines += [(), *_payload_lines(event)]
     return lines
 
 
@@ -39,9 +39,9 @@ def _when(event: Event) -> Line:
     local = event.time.astimezone()
     return (
         Run(f"{local:%H:%M:%S}.{local.microsecond // 1000:03}", "value"),
-        Run(f"  {local:%a} {local.day} {local:%b %Y}  ·  ", "key"),
+        Run(f"  {local:%a} {local.day} {local:%b %Y} · ", "key"),
         Run(one_line(event.source, 80), "value"),
-        Run(f"  {one_line(event.language, 20)}  ·  seq ", "key"),
+        Run(f" {one_line(event.language, 20)} · seq ", "key"),
         Run(str(event.seq), "value"),
     )
 

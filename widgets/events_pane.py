@@ -69,6 +69,8 @@ class EventsPane(EventsView):
 
     _prompt: EventPrompt | None = None
     _exporting: Worker[None] | None = None
+    # From when the line was asked for until it has the focus.
+    _opening = False
 
     # --- what the keys do -------------------------------------------------------------------------
 
@@ -208,14 +210,14 @@ class EventsPane(EventsView):
         from workbench.widgets.event_prompt import EventPrompt
 
         self._close_prompt()
-        self._prompt = EventPrompt(question)
+        self._prompt, self._opening = EventPrompt(question), True
         self.add_class("-asking")
         self.mount(self._prompt, after=self._head)
 
     def _close_prompt(self) -> None:
         if self._prompt is not None:
             self._prompt.remove()
-            self._prompt = None
+            self._prompt, self._opening = None, False
             self.remove_class("-asking")
             self._list.focus()
 
@@ -270,7 +272,19 @@ class EventsPane(EventsView):
         event.stop()
         self.action_ask("filter")
 
+    async def on_key(self, event: events.Key) -> None:
+        """Let keys that come in one burst with `/` go into the line, as if it had the focus already."""
+        if self._opening and self._prompt is not None:
+            event.stop()
+            await self._prompt.take_key(event)
+            return
+        active = self.screen.active_bindings.get(event.key)
+        if active is not None and active.node is self and active.binding.action.startswith("ask("):
+            event.stop()
+            await self.run_action(active.binding.action)
+
     def on_descendant_focus(self) -> None:
+        self._opening = self._opening and self._list.has_focus
         self.post_message(self.Entered(HINTS))
 
     def on_descendant_blur(self) -> None:

@@ -42,7 +42,7 @@ class EventsView(Widget):
         layers: base over;
         width: 1fr;
         height: 1fr;
-        & > .line { height: 1; padding: 0 2; text-wrap: nowrap; text-overflow: ellipsis; color: $faint; }
+        & > .line { height: 1; padding: 0 2 0 3; text-wrap: nowrap; text-overflow: ellipsis; color: $faint; }
         & > #events-filter { display: none; }
         & > #events-job { display: none; color: $accent; }
         &.-working > #events-job { display: block; }

@@ -104,8 +104,9 @@ class StatusBar(Widget):
         speed = _styled(f"{self.speed:,.0f} tokens/s", "$foreground") if self.speed else Content("")
         always = ((self.back,) if self.back else ()) + _KEYS
         gap = Content("   ") if self.speed else Content("")
-        keys = [_keys(self.hints + always), _keys(always)] if self.hints else [_keys(always)]
-        return [line for each in keys for line in (speed + gap + each, each)] + [speed, Content("")]
+        # The keys of what has the focus go one by one, the last of them first.
+        keys = [_keys(self.hints[:count] + always) for count in range(len(self.hints), -1, -1)]
+        return [speed + gap + keys[0], *keys, speed, Content("")]
 
 
 def _keys(keys: Sequence[tuple[str, str]]) -> Content:

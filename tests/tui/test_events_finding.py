@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from textual import events
 
 from workbench.app.events.event import Event
 from workbench.app.workbench import Workbench
@@ -384,3 +385,14 @@ async def test_an_export_can_be_cancelled(tmp_path: Path, monkeypatch: pytest.Mo
         await reader.on.until(lambda: "cancelled" in reader.said())
         await reader.on.until(lambda: "x cancels" not in reader.on.text())
         assert [path.name for path in tmp_path.iterdir()] == ["profile"]
+
+
+async def test_a_filter_that_comes_in_one_burst_goes_into_the_line(tmp_path: Path) -> None:
+    async with reading(tmp_path) as reader:
+        await counted(reader, 8)
+        await reader.on.press("up", "up")
+        for letter in "/acme:odd:counted":
+            reader.on.app.post_message(events.Key(NAMES.get(letter, letter), letter))
+        reader.on.app.post_message(events.Key("enter", None))
+        await reader.shows("4 found", "acme:odd:counted")
+        assert not reader.on.sent(EventsPane.Copy)
