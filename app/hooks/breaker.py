@@ -29,7 +29,7 @@ class BreakerLimits(msgspec.Struct, frozen=True, kw_only=True):
     """When a breaker opens, and for how long.
 
     Args:
-        failures: failures in a row; a time-out counts as this many.
+        failures: failures in a row; a time-out is enough by itself.
         share: greatest share of the wrapped time.
         floor_s: seconds that a hook may spend whatever the share.
         cooldown_s: seconds that it stays open at least; doubles with each trip in a row.
@@ -71,16 +71,16 @@ class Breaker:
         passed = wrapped - self._since
         return min(1.0, self.spent / passed) if passed > 0 else 0.0
 
-    def fail(self, now: float, wrapped: float, reason: str, *, weight: int = 1) -> bool:
+    def fail(self, now: float, wrapped: float, reason: str, *, at_once: bool = False) -> bool:
         """Note a failed run; return whether that opened the breaker.
 
         Args:
             now: the clock, in seconds.
             wrapped: seconds of what the hook wraps.
             reason: what went wrong, for people.
-            weight: how many failures it counts as.
+            at_once: this one is enough.
         """
-        self._failures += weight
+        self._failures += self._limits.failures if at_once else 1
         if self.state is BreakerState.OPEN:
             return False
         if self.state is BreakerState.CLOSED and self._failures < self._limits.failures:

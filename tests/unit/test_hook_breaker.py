@@ -24,7 +24,7 @@ def test_failures_in_a_row_open_it_and_a_good_run_between_them_starts_the_count_
 
 def test_one_heavy_failure_is_enough() -> None:
     breaker = Breaker(LIMITS)
-    assert breaker.fail(0, 0, "late", weight=LIMITS.failures)
+    assert breaker.fail(0, 0, "late", at_once=True)
 
 
 def test_the_floor_may_be_spent_whatever_the_share() -> None:
@@ -55,7 +55,7 @@ def test_it_waits_until_what_was_spent_is_repaid_and_the_time_is_over() -> None:
 
 def test_a_good_probe_closes_it_and_a_bad_one_doubles_the_wait() -> None:
     breaker = Breaker(LIMITS)
-    breaker.fail(0, 0, "no", weight=3)
+    breaker.fail(0, 0, "no", at_once=True)
     breaker.probe(1)
     assert breaker.fail(10, 1, "no")
     assert breaker.open_until == 20
@@ -67,15 +67,15 @@ def test_a_good_probe_closes_it_and_a_bad_one_doubles_the_wait() -> None:
 def test_the_wait_has_a_limit() -> None:
     breaker = Breaker(LIMITS)
     for _ in range(40):
-        breaker.fail(0, 0, "no", weight=3)
+        breaker.fail(0, 0, "no", at_once=True)
         breaker.probe(0)
-    breaker.fail(0, 0, "no", weight=3)
+    breaker.fail(0, 0, "no", at_once=True)
     assert breaker.open_until == LIMITS.longest_s
 
 
 def test_a_reset_forgets_everything() -> None:
     breaker = Breaker(LIMITS)
-    breaker.fail(0, 5, "no", weight=3)
+    breaker.fail(0, 5, "no", at_once=True)
     breaker.spent = 3
     breaker.reset(5)
     assert (breaker.state, breaker.spent, breaker.share(6)) == (BreakerState.CLOSED, 0, 0)
