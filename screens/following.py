@@ -12,6 +12,7 @@ from workbench.widgets.status_bar import StatusBar
 
 if TYPE_CHECKING:
     from workbench.app.events.event import Event
+    from workbench.app.plugin_host.plugins import Plugins
     from workbench.app.workbench import Workbench
     from workbench.screens.main import MainScreen
 
@@ -49,6 +50,7 @@ class Following:
         self._status.worker = self._workbench.models.worker.state
         self._show_disk(self._workbench.store.read_only_reason)
         self._show_repair()
+        self._show_broken_files()
 
     def _show_repair(self) -> None:
         """Say that a damaged database was replaced: that was told while nobody listened yet."""
@@ -59,6 +61,17 @@ class Following:
         kept = f"The damaged file is kept as {report.quarantined}." if report.quarantined else ""
         text = f"The database was damaged ({report.problem}); {instead} took its place."
         self._notices.show(Banner("store.corrupt", text, kept, level="error"))
+
+    def _show_broken_files(self) -> None:
+        """Say which files of hooks could not be loaded at the start; nobody listened then either."""
+        plugins: Plugins | None = (
+            self._workbench.service("plugins") if self._workbench.has("plugins") else None
+        )
+        files = plugins.files if plugins is not None else None
+        problems = [file.problem for file in files.files if file.problem] if files is not None else []
+        if problems:
+            hint = "`/hooks files` shows all." if len(problems) > 1 else ""
+            self._notices.show(Banner("hook.file_broken", problems[0], hint, level="error"))
 
     async def close(self) -> None:
         """End the subscriptions."""

@@ -10,15 +10,23 @@ import msgspec
 
 from workbench.app.commands.command import Command, CommandContext, CommandResult, command
 from workbench.app.commands.hook_breaks import hooks_break, hooks_breaks, hooks_continue
-from workbench.app.commands.hook_names import IN_PROCESS, HookId, PointName, columns, loaded
+from workbench.app.commands.hook_names import (
+    IN_PROCESS,
+    HookId,
+    PointName,
+    columns,
+    hook_files,
+    loaded,
+)
 from workbench.app.commands.hook_replay import hooks_replay
 from workbench.app.commands.hook_traces import hooks_traces
-from workbench.app.errors import HookError
+from workbench.app.errors import EXIT_FAILED, HookError
 from workbench.app.text import one_line
 
 if TYPE_CHECKING:
     from workbench.app.hooks.entry import HookStatus
     from workbench.app.hooks.point import Point
+    from workbench.app.plugin_host.hook_files import HookFile
 
 Priority = Annotated[int, msgspec.Meta(ge=0, le=1_000)]
 _EVERYWHERE: Final = {
@@ -51,12 +59,31 @@ async def hooks_list(
     await loaded(context)
     wanted = find_point(point).name if point is not None else None
     found = [hook for hook in context.workbench.hooks.statuses() if wanted in (None, hook.point)]
+    broken = [file.problem for file in hook_files(context) if file.problem]
     if not found:
-        return CommandResult(data=[], lines=["There are no hooks here."])
+        return CommandResult(data=[], lines=["There are no hooks here.", *broken])
     head = ("point", "hook", "order", "state", "runs", "failed", "mean", "share", "runs in")
     rows = columns([head, *(_row(hook) for hook in found)], frozenset({2, 4, 5, 6, 7}))
     notes = [note for hook in found for note in _notes(hook)]
-    return CommandResult(data=msgspec.to_builtins(found), lines=[*rows, *notes])
+    return CommandResult(data=msgspec.to_builtins(found), lines=[*rows, *notes, *broken])
+
+
+@command(
+    "hooks files",
+    summary="Show the files of the hooks folder, and why one is not loaded.",
+    needs=("plugins",),
+)
+async def hooks_files(context: CommandContext) -> CommandResult:
+    """Exit code 1 when there is one that cannot be loaded."""
+    await loaded(context)
+    files = hook_files(context)
+    data = [{**msgspec.to_builtins(file, enc_hook=str), "problem": file.problem} for file in files]
+    rows = [(one_line(file.path.name, _WIDTH), *_version(file), ", ".join(file.hooks)) for file in files]
+    broken = [file.problem for file in files if file.problem]
+    lines = [*columns(rows), *broken] or ["There are no files of hooks here."]
+    if not broken:
+        return CommandResult(data=data, lines=lines)
+    return CommandResult(data=data, lines=lines, level="error", exit_code=EXIT_FAILED)
 
 
 @command("hooks enable", summary="Let a hook run again.", needs=("plugins",), reads_only=True)
@@ -172,6 +199,10 @@ def _notes(hook: HookStatus) -> list[str]:
     return found
 
 
+def _version(file: HookFile) -> tuple[str, str]:
+    return (file.version, f"version {file.generation}") if file.version else ("not loaded", "")
+
+
 # --- switches ------------------------------------------------------------------------------------
 
 
@@ -253,6 +284,7 @@ def _noted(note: str | None) -> list[str]:
 COMMANDS: Final[tuple[Command, ...]] = (
     hooks_points,
     hooks_list,
+    hooks_files,
     hooks_traces,
     hooks_replay,
     hooks_enable,

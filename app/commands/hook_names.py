@@ -10,6 +10,7 @@ from workbench.app.commands.command import CommandContext, Face
 
 if TYPE_CHECKING:
     from workbench.app.hooks.breakpoints import Breakpoints
+    from workbench.app.plugin_host.hook_files import HookFile
     from workbench.app.plugin_host.plugins import Plugins
 
 
@@ -54,6 +55,12 @@ async def loaded(context: CommandContext) -> None:
     files = plugins_of(context).files
     if files is not None:
         await files.ready()
+
+
+def hook_files(context: CommandContext) -> list[HookFile]:
+    """Return the files of hooks; none where nothing is loaded."""
+    files = plugins_of(context).files
+    return files.files if files is not None else []
 
 
 def breakpoints_of(context: CommandContext) -> Breakpoints:

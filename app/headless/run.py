@@ -126,6 +126,9 @@ class _Run:
             await self._narrator.notice(
                 f"a reply in session {reply.session_id} was cut off when the program ended; /continue goes on"
             )
+        if workbench.has("plugins") and (files := workbench.service("plugins").files) is not None:
+            for problem in [file.problem for file in files.files if file.problem]:
+                await self._narrator.notice(problem)
         options = self._options
         await runner.choose_session(options.session, newest=options.continue_last)
         await runner.run(steps)

@@ -72,6 +72,13 @@ class HookFile(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     line: int = 0
 
+    @property
+    def problem(self) -> str:
+        """Why its present content does not run, as a sentence with file and line; empty when it does."""
+        return (
+            storable(f"{place_in(self.path, self.line)} is not loaded: {self.error}.") if self.error else ""
+        )
+
 
 class _Known:
     """What is known of one file."""
@@ -335,10 +342,9 @@ class HookFiles:
         known.error, known.line = str(error), error.line
         facts = {"file": storable(str(path)), "line": error.line, "message": storable(str(error))}
         await self._parts.bus.emit("core:hook:file_failed", facts, source="hooks")
-        place = f"{path.name}:{error.line}" if error.line else path.name
         kept = known.running is not None
         hint = "The hooks of its last good version go on." if kept else "None of its hooks run."
-        await tell_of_broken(self._parts, f"{place} is not loaded: {error}.", hint)
+        await tell_of_broken(self._parts, _status(path, known).problem, hint)
 
     async def _end(self, path: Path, task: asyncio.Task[_Loaded | None]) -> None:
         """End the loading of a file, and forget its module when it has not taken effect."""
@@ -358,6 +364,11 @@ class HookFiles:
         taken = {hook.plugin for hook in self._parts.hooks.statuses() if hook.file not in own}
         if path.stem in _RESERVED or path.stem in taken:
             raise Broken(f"a plugin is called {path.stem} already; rename the file")
+
+
+def place_in(path: Path, line: int) -> str:
+    """Return a file's name, with the line where there is one."""
+    return f"{path.name}:{line}" if line else path.name
 
 
 def _status(path: Path, known: _Known) -> HookFile:

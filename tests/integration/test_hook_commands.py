@@ -86,6 +86,17 @@ async def test_the_list_and_its_figures(workbench: Workbench) -> None:
     assert (await ask(workbench, "/hooks list --point agent:start")).lines == ["There are no hooks here."]
 
 
+async def test_files_and_why_one_is_not_loaded(workbench: Workbench, profile: Path) -> None:
+    files = await ask(workbench, "/hooks files")
+    assert list(files.data[0]["hooks"]) == ["loud.shout", "loud.fail"] and files.exit_code == 0
+    (profile / "hooks" / "bad.py").write_text("\n1 / 0\n")
+    await workbench.service("plugins").files.scan()
+    files = await ask(workbench, "/hooks files")
+    problem = "bad.py:2 is not loaded: ZeroDivisionError: division by zero."
+    assert (files.exit_code, files.lines[-1], files.data[0]["problem"]) == (1, problem, problem)
+    assert (await ask(workbench, "/hooks list")).lines[-1] == problem
+
+
 async def test_switches_hold_here_and_after_a_new_start(profile: Path) -> None:
     async with Workbench.open(profile, environ={}, services=SERVICES) as workbench:
         await ask(workbench, "/hooks disable loud.shout")
@@ -272,6 +283,16 @@ async def test_headless_on_a_closed_profile(profile: Path) -> None:
     assert next(hook["state"] for hook in listed if hook["id"] == "loud.shout") == "disabled"
     code, traces = await program(profile, "hooks", "traces", "--hook", "loud.shout")
     assert code == 0 and traces[0]["result"] == "modified"
+
+
+async def test_a_run_without_a_screen_tells_of_broken_files(profile: Path) -> None:
+    (profile / "hooks" / "bad.py").write_text("\n1 / 0\n")
+    command = (sys.executable, "-m", "workbench", "-p", "hello", "--data-dir", str(profile))
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await asyncio.wait_for(process.communicate(), 60)
+    assert "bad.py:2 is not loaded: ZeroDivisionError: division by zero." in said.decode()
 
 
 async def test_switches_from_beside_a_running_workbench(workbench: Workbench, profile: Path) -> None:
