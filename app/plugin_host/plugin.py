@@ -23,6 +23,8 @@ from workbench.app.events.subscription import Subscription
 from workbench.app.hooks.breakpoints import Breakpoints
 from workbench.app.hooks.hook import NOWHERE, Hook, Scope
 from workbench.app.hooks.hooks import Hooks
+from workbench.app.hooks.points import SYSTEM_NOTICE
+from workbench.app.hooks.values import Notice
 from workbench.app.paths import Paths
 from workbench.app.tasks import end
 
@@ -104,6 +106,7 @@ class PluginHost:
         self._thread = threading.get_ident()
         self._work: asyncio.Queue[Work] = asyncio.Queue(_MOST_WAITING)
         self._worker: asyncio.Task[None] | None = None
+        self._closed = False
         self.dropped = 0
         """Work that was left out, as too much waited."""
 
@@ -160,8 +163,10 @@ class PluginHost:
             hint: what to do.
             scope: the session and turn that it belongs to.
         """
-        facts = {"level": level, "code": code, "message": message, "hint": hint}
-        await self.emit("core:system:notice", facts, scope)
+        notice = Notice(level=level, code=code, message=message, hint=hint)
+        outcome = await self._parts.hooks.run(SYSTEM_NOTICE, notice, scope)
+        if outcome.decision is None:
+            await self.emit("core:system:notice", msgspec.structs.asdict(outcome.value), scope)
 
     def subscribe(
         self, pattern: str = "*", policy: Policy = "drop_oldest", *, capacity: int = 4096
@@ -231,7 +236,10 @@ class PluginHost:
 
     def begin(self, work: Work, name: str) -> None:
         """Let something run until it ends or the plugin does; an error in it becomes a notice."""
-        task = asyncio.create_task(self._guarded(work), name=f"plugin-{self.plugin}-{name}")
+        # In a context of its own: what holds for a hook that begins it does not hold for the work.
+        task = asyncio.create_task(
+            self._guarded(work), name=f"plugin-{self.plugin}-{name}", context=contextvars.Context()
+        )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -255,6 +263,7 @@ class PluginHost:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_END_SECONDS):
                 await self._work.join()
+        self._closed = True
         for subscription in self._subscriptions:
             subscription.close()
         for task in [*self._tasks, *([self._worker] if self._worker else [])]:
@@ -262,8 +271,9 @@ class PluginHost:
         await self.remove_hooks(list(self._hook_ids))
 
     def _put(self, work: Work) -> None:
+        if self._closed:
+            return
         if self._worker is None:
-            # In a context of its own: what holds for the hook that asks first does not hold for the work.
             self._worker = asyncio.create_task(
                 self._do_work(), name=f"plugin-{self.plugin}", context=contextvars.Context()
             )

@@ -35,7 +35,7 @@ class Budget(msgspec.Struct, frozen=True):
         return 100 * self.used / self.limit
 
     def __str__(self) -> str:
-        return f"{self.used:,.6g} of {self.limit:,.6g} {self.unit}"
+        return f"{_shown(self.used)} of {_shown(self.limit)} {self.unit}"
 
 
 def budgets(settings: CostSettings, session: Taken, day: Taken) -> list[Budget]:
@@ -53,6 +53,12 @@ def budgets(settings: CostSettings, session: Taken, day: Taken) -> list[Budget]:
             if limit > 0:
                 found.append(Budget(f"cost.{prefix}_{unit}", whose, unit, getattr(taken, unit), limit))
     return found
+
+
+def _shown(number: float) -> str:
+    """Return a number with as many digits as it needs, four after the point at most."""
+    text = f"{number:,.4f}"
+    return text.rstrip("0").rstrip(".")
 
 
 def has_budgets(settings: CostSettings) -> bool:

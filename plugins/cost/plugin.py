@@ -7,6 +7,7 @@ holds, so they survive the program's end and need no file of their own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import aclosing
@@ -48,27 +49,25 @@ class CostPlugin(Plugin):
         self.ledger = Ledger()
         self._now = now
         self._began = now()
+        self._read = asyncio.Event()
         self._models: OrderedDict[str, str] = OrderedDict()
         self._warned: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     async def start(self) -> None:
-        """Begin to count; what is in the log is read first where there is a budget, else meanwhile."""
+        """Begin to count, and to read what the log holds; where there is a budget, wait for that a while."""
         finished = self.host.subscribe(_FINISHED)
 
         async def follow() -> None:
             async for event in finished:
                 await self.count(event)
 
-        if has_budgets(self.host.settings.cost):
-            try:
-                async with asyncio.timeout(_READ_SECONDS):
-                    await self.read_log()
-            except TimeoutError:
-                text = "Reading what was used before takes long; budgets count from now on."
-                await self.host.notify("warning", "cost.slow", text)
-        else:
-            self.host.begin(self.read_log, "log")
         self.host.begin(follow, "replies")
+        self.host.begin(self._read_log, "log")
+        if has_budgets(self.host.settings.cost):
+            # A long log is read on meanwhile; the newest, which matter most, are read first.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_READ_SECONDS):
+                    await self._read.wait()
 
     def snapshot(self) -> dict[str, Any]:
         """Return the sums: of all, of today, and by model."""
@@ -121,7 +120,7 @@ class CostPlugin(Plugin):
         if has_budgets(settings):
             await self._warn(scope, settings.warn_percent)
 
-    async def read_log(self) -> None:
+    async def _read_log(self) -> None:
         """Add what replies before this start took, as far as the log goes back."""
         try:
             async with aclosing(self.host.past_events(COUNTED)) as events:
@@ -130,6 +129,8 @@ class CostPlugin(Plugin):
         except WorkbenchError as error:
             text = f"What was used before cannot be read: {error.message}"
             await self.host.notify("warning", error.code, text, error.hint)
+        finally:
+            self._read.set()
 
     def _add_past(self, event: Event) -> None:
         if event.time >= self._began:

@@ -5,6 +5,10 @@ The meter is J. Turner's ("New directions in communications", 1986); RFC 2697 de
 
 from __future__ import annotations
 
+from typing import Final
+
+_ROUNDING: Final = 1e-9
+
 
 class Bucket:
     """Holds what may still be taken; it fills evenly, up to a minute's worth. The caller tells the time.
@@ -31,7 +35,8 @@ class Bucket:
         """
         self._fill(now, per_minute)
         missing = min(amount, per_minute) - self._level
-        return max(0.0, missing * 60 / per_minute)
+        # What is missing by a rounding is not missing.
+        return missing * 60 / per_minute if missing > _ROUNDING else 0.0
 
     def take(self, now: float, amount: float, per_minute: float) -> None:
         """Take something; what was not known before may be more than there is, and is owed then."""

@@ -17,6 +17,7 @@ from workbench.plugins.security.personal import personal_spans
 _DEEPEST: Final = 40
 _MOST_ROUNDS: Final = 32
 _SHORT: Final = 80
+_LONG_NAME: Final = 16
 _MOST_CLEAN: Final = 4_096
 _SHORTEST: Final = 6
 """Nothing that is masked is shorter, but the value of a field whose name says that it is a secret."""
@@ -87,16 +88,18 @@ class Masker:
         changed = self._fields(payload, 0)
         return None if changed is payload else changed
 
-    def _fields(self, fields: dict[str, Any], depth: int) -> dict[str, Any]:
+    def _fields(self, fields: dict[Any, Any], depth: int) -> dict[Any, Any]:
         """Return the masked dictionary, the same one when nothing in it is masked."""
-        changed: dict[str, Any] | None = None
+        changed: dict[Any, Any] | None = None
         for name, value in fields.items():
-            if type(value) in _PLAIN:
+            masked = value if type(value) in _PLAIN else self._value(value, str(name), depth)
+            label = self.text(name) if isinstance(name, str) and len(name) >= _LONG_NAME else name
+            if masked is value and label is name:
                 continue
-            masked = self._value(value, name, depth)
-            if masked is not value:
-                changed = dict(fields) if changed is None else changed
-                changed[name] = masked
+            changed = dict(fields) if changed is None else changed
+            if label is not name:
+                del changed[name]
+            changed[label] = masked
         return fields if changed is None else changed
 
     def _value(self, value: Any, key: str, depth: int) -> Any:
@@ -106,8 +109,12 @@ class Masker:
                 self.masked += 1
                 return "[masked secret]"
             return value if len(value) < _SHORTEST or _is_id(value) else self.text(value)
-        if depth >= _DEEPEST or type(value) in _PLAIN:
+        if type(value) in _PLAIN:
             return value
+        if depth >= _DEEPEST:
+            whole = str(value)
+            masked_whole = self.text(whole)
+            return value if masked_whole == whole else masked_whole
         if isinstance(value, dict):
             return self._fields(value, depth + 1)
         if isinstance(value, list | tuple):

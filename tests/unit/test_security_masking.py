@@ -219,13 +219,15 @@ def test_a_payload_is_masked_everywhere_and_not_changed_itself() -> None:
         "password": "x9y8",
         "deep": [{"context": {"text": f"token={token}"}}, 3, None],
         "thing": ValueError(f"no access with {token}"),
+        f"of {token}": "x",
+        "numbers": {1: f"one {token}", 2: "two"},
         "count": 12,
         "tokens": 9,
     }
     kept = dict(payload)
     masked = SECRETS.payload(payload)
     assert masked is not None
-    assert token not in json.dumps(masked) and masked["password"] == "[masked secret]"
+    assert token not in json.dumps(masked, default=str) and masked["password"] == "[masked secret]"
     assert masked["count"] == 12 and masked["deep"][1:] == [3, None]
     assert payload == kept and token in payload["deep"][0]["context"]["text"]
     assert SECRETS.payload(masked) is None
@@ -252,6 +254,15 @@ def test_a_payload_that_holds_itself_is_survived() -> None:
     payload: dict[str, Any] = {"text": "a token of thanks"}
     payload["self"] = payload
     assert SECRETS.payload(payload) is None
+
+
+def test_a_secret_deep_inside_is_found() -> None:
+    token = "ghp_" + "a1B2" * 9
+    payload: dict[str, Any] = {"text": token}
+    for _ in range(100):
+        payload = {"inner": [payload]}
+    masked = SECRETS.payload(payload)
+    assert token not in json.dumps(masked)
 
 
 def test_what_is_allowed_is_never_masked() -> None:
