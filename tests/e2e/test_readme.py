@@ -24,9 +24,24 @@ def only_block(language: str) -> str:
     return block
 
 
+def the_block(language: str, word: str) -> str:
+    [block] = [str(text) for name, text in BLOCKS if name == language and word in str(text)]
+    return block
+
+
+def test_the_hook_does_what_it_says(tmp_path: Path) -> None:
+    program = Program(tmp_path)
+    (program.profile / "hooks").mkdir(parents=True)
+    (program.profile / "hooks" / "polite.py").write_text(the_block("python", "@hook"), encoding="utf-8")
+    refused = program.run("-p", "what is workbench?")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "Say please." in refused.stderr
+    assert "Workbench is" in program.run("-p", "please what is workbench?").stdout
+
+
 def test_the_library_example_prints_an_answer(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", only_block("python")],
+        [sys.executable, "-c", the_block("python", "asyncio.run")],
         cwd=tmp_path,
         env={name: value for name, value in os.environ.items() if not name.startswith("WORKBENCH_")},
         capture_output=True,
