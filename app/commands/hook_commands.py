@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
@@ -20,7 +21,7 @@ from workbench.app.commands.hook_names import (
 )
 from workbench.app.commands.hook_replay import hooks_replay
 from workbench.app.commands.hook_traces import hooks_traces
-from workbench.app.errors import EXIT_FAILED, HookError
+from workbench.app.errors import EXIT_FAILED, HookError, StoreError
 from workbench.app.text import one_line
 
 if TYPE_CHECKING:
@@ -49,23 +50,30 @@ async def hooks_points(_context: CommandContext, point: PointName | None = None)
     return CommandResult(data=[_point_data(each) for each in POINTS.values()], lines=columns(rows))
 
 
-@command("hooks list", summary="List the hooks that are loaded, and how they do.", needs=("plugins",))
+@command(
+    "hooks list",
+    summary="List the hooks that are loaded, and how they do.",
+    needs=("plugins",),
+    reads_only=True,
+)
 async def hooks_list(
     context: CommandContext, *, point: Annotated[PointName, "only hooks at this point"] | None = None
 ) -> CommandResult:
-    """By point, and then in the order in which they run. The figures are those of this process."""
+    """By point, and then in the order in which they run. The figures are those of this process.
+
+    Beside another process that has the profile open, they are what the log tells of that one.
+    """
     from workbench.app.hooks.points import find_point
 
-    await loaded(context)
     wanted = find_point(point).name if point is not None else None
-    found = [hook for hook in context.workbench.hooks.statuses() if wanted in (None, hook.point)]
-    broken = [file.problem for file in hook_files(context) if file.problem]
+    found, notes = await _statuses(context)
+    found = [hook for hook in found if wanted in (None, hook.point)]
     if not found:
-        return CommandResult(data=[], lines=["There are no hooks here.", *broken])
+        return CommandResult(data=[], lines=["There are no hooks here.", *notes])
     head = ("point", "hook", "order", "state", "runs", "failed", "mean", "share", "runs in")
     rows = columns([head, *(_row(hook) for hook in found)], frozenset({2, 4, 5, 6, 7}))
-    notes = [note for hook in found for note in _notes(hook)]
-    return CommandResult(data=msgspec.to_builtins(found), lines=[*rows, *notes, *broken])
+    remarks = [remark for hook in found for remark in _remarks(hook)]
+    return CommandResult(data=msgspec.to_builtins(found), lines=[*rows, *remarks, *notes])
 
 
 @command(
@@ -176,6 +184,30 @@ def _later(point: Point[Any]) -> str:
 # --- the list ------------------------------------------------------------------------------------
 
 
+async def _statuses(context: CommandContext) -> tuple[list[HookStatus], list[str]]:
+    """Return the hooks, and what is to be said below them."""
+    if not context.workbench.read_only:
+        await loaded(context)
+        broken = [file.problem for file in hook_files(context) if file.problem]
+        return context.workbench.hooks.statuses(), broken
+    from workbench.app.commands.hook_log import statuses_in_log
+    from workbench.app.events.reader import EventReader
+    from workbench.app.workbench import Workbench
+
+    opening = Workbench.open(
+        context.data_dir, services=("plugins",), overrides=context.overrides, face="command"
+    )
+    try:
+        async with opening as workbench:
+            return await _statuses(replace(context, opened=workbench))
+    except StoreError as error:
+        if error.code != "store.busy":
+            raise
+    reader = EventReader(context.workbench.store)
+    found = await statuses_in_log(reader, context.workbench.settings.hooks)
+    return found, ["This is what the log tells of the process that has the profile open."]
+
+
 def _row(hook: HookStatus) -> tuple[str, ...]:
     return (
         hook.point,
@@ -185,12 +217,12 @@ def _row(hook: HookStatus) -> tuple[str, ...]:
         f"{hook.runs:,}",
         f"{hook.failures:,}",
         f"{hook.mean_us:,.1f} µs" if hook.runs else "",
-        f"{hook.share:.2f} %" if hook.runs else "",
+        f"{hook.share:.2f} %" if hook.runs and hook.where else "",
         hook.where,
     )
 
 
-def _notes(hook: HookStatus) -> list[str]:
+def _remarks(hook: HookStatus) -> list[str]:
     found = []
     if hook.reason:
         found.append(f"{hook.id} is left out for a while: {one_line(hook.reason, _WIDTH)}.")
@@ -224,11 +256,7 @@ async def _check(context: CommandContext, hook: str) -> str | None:
     """
     workbench = context.workbench
     if workbench.read_only:
-        return (
-            None
-            if any(each.id == hook for each in workbench.hooks.statuses())
-            else await _seen(context, hook)
-        )
+        return await _seen(context, hook)
     await loaded(context)
     known = {
         *workbench.settings.hooks.disabled,

@@ -295,9 +295,25 @@ async def test_a_run_without_a_screen_tells_of_broken_files(profile: Path) -> No
     assert "bad.py:2 is not loaded: ZeroDivisionError: division by zero." in said.decode()
 
 
-async def test_switches_from_beside_a_running_workbench(workbench: Workbench, profile: Path) -> None:
+async def test_beside_a_running_workbench(workbench: Workbench, profile: Path) -> None:
+    await a_turn(workbench)
+    await ask(workbench, "/hooks disable loud.shout")
+    await ask(workbench, "/hooks priority loud.fail 9")
+    await workbench.hooks.flush()
     await workbench.log.flush()
-    code, answer = await program(profile, "hooks", "disable", "loud.shout")
-    assert (code, answer) == (0, {"hook": "loud.shout", "enabled": False})
-    assert "loud.shout" in (profile / "settings.toml").read_text()
-    assert _states(workbench)["loud.shout"] == ("enabled", 50)
+    code, listed = await program(profile, "hooks", "list")
+    assert code == 0
+    mine = {hook.id: hook for hook in workbench.hooks.statuses()}
+    ids = {hook["id"] for hook in listed}
+    # Bundled plugins also register hooks while they run, which nothing tells of before these have run.
+    assert {"loud.shout", "loud.fail", "security.screen_copy"} <= ids <= mine.keys()
+    for hook in (each for each in listed if each["plugin"] == "loud"):
+        known = mine[hook["id"]]
+        for field in ("point", "version", "state", "priority", "runs", "failures", "changes", "last_error"):
+            assert hook[field] == getattr(known, field), field
+    code, answer = await program(profile, "hooks", "enable", "loud.shout")
+    assert (code, answer) == (0, {"hook": "loud.shout", "enabled": True})
+    assert "loud.shout" not in (profile / "settings.toml").read_text()
+    assert _states(workbench)["loud.shout"][0] == "disabled"  # it takes the change at its next start
+    code, traces = await program(profile, "hooks", "traces", "--hook", "loud.fail")
+    assert code == 0 and traces[0]["error"]["code"] == "hook.raised"
