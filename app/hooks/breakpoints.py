@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
@@ -77,6 +77,8 @@ class Breakpoints:
         self._waiting: dict[str, tuple[Pause, asyncio.Future[BreakAnswer]]] = {}
         self.on_change: Callable[[], None] = _nothing
         """Called when a breakpoint was set or taken away."""
+        self.applied: Callable[[], Awaitable[None]] = _at_once
+        """Waits until breakpoints that were just set do stop, and those taken away do not."""
 
     def set(self, point: str, when: str = "") -> Breakpoint:
         """Let a point stop; a second breakpoint at a point takes the first one's place.
@@ -229,6 +231,10 @@ def _as_event(context: HookContext[Any]) -> Event:
 
 def _ten_minutes() -> float:
     return 600.0
+
+
+async def _at_once() -> None:
+    """Wait for nothing."""
 
 
 def _nothing() -> None:

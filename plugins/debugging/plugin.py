@@ -22,6 +22,7 @@ class DebuggingPlugin(Plugin):
         self._points: set[str] = set()
         self.host.breakpoints.wait_s = lambda: self.host.settings.debugging.wait_s
         self.host.breakpoints.on_change = partial(self.host.soon, self.follow)
+        self.host.breakpoints.applied = self.host.settled
         await self.follow()
 
     async def stop(self) -> None:

@@ -148,7 +148,7 @@ async def test_a_breakpoint_holds_a_turn_until_it_is_answered(tmp_path: Path) ->
     async with Workbench.open(tmp_path, environ={}) as workbench:
         breakpoints = workbench.service("plugins").breakpoints
         breakpoints.set("message:received")
-        await plugin(workbench, "debugging").host.settled()
+        await breakpoints.applied()
         session = await workbench.sessions.create("s")
         turn = asyncio.create_task(answered(workbench, session.id, "hullo"))
         await until(breakpoints.pending)

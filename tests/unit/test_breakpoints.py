@@ -24,7 +24,7 @@ Place = Plugged[DebuggingPlugin]
 async def stop_at(place: Place, point: str, when: str = "") -> None:
     """Set a breakpoint and wait for its hook."""
     place.breakpoints.set(point, when)
-    await place.plugin.host.settled()
+    await place.breakpoints.applied()
 
 
 def begin(place: Place, value: MessageText = HELLO) -> asyncio.Task[Outcome[MessageText]]:
@@ -47,7 +47,7 @@ async def test_without_a_breakpoint_there_is_no_hook(paths: Paths) -> None:
         assert (status.id, status.where, status.priority) == ("debugging.pause@message:received", "task", 0)
         assert place.plugin.snapshot() == {"breakpoints": ["message:received"], "waiting": 0}
         place.breakpoints.clear()
-        await place.plugin.host.settled()
+        await place.breakpoints.applied()
         assert place.hooks.statuses() == []
 
 
