@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from workbench.app.paths import Paths
     from workbench.app.sessions.session import Session
     from workbench.app.workbench import Workbench
+    from workbench.screens.breaks import BreakWatch
     from workbench.screens.dialogs import Dialogs
     from workbench.screens.following import Following
+    from workbench.screens.hooks import View
     from workbench.widgets.chat_view import ChatView
     from workbench.widgets.events_pane import EventsPane
 
@@ -56,6 +58,7 @@ class MainScreen(Screen[None]):
         Binding("ctrl+n", "new_session", "New session", id="session.new"),
         Binding("ctrl+s", "sessions", "Sessions: show, go there, hide", id="view.sessions"),
         Binding("ctrl+e", "events", "Events: show or hide", id="view.events"),
+        Binding("ctrl+g", "hooks", "Hooks and traces", id="view.hooks"),
         Binding("ctrl+r", "again", "Answer again, or go on where it was cut off", id="reply.again"),
         Binding("ctrl+y", "copy", "Copy the last reply", id="reply.copy"),
         Binding("escape", "escape", "Stop the reply; close; step back", id="step.back"),
@@ -72,6 +75,7 @@ class MainScreen(Screen[None]):
         self._layout = Layout()
         self._draft_timer: Timer | None = None
         self._following: Following | None = None
+        self._breaks: BreakWatch | None = None
         self._chat: ChatView | None = None
         self._events: EventsPane | None = None
         self._composer, self._menu = Composer(PLACEHOLDER), CompletionMenu()
@@ -139,6 +143,7 @@ class MainScreen(Screen[None]):
         Raises:
             StoreError: the session could not be read.
         """
+        from workbench.screens.breaks import BreakWatch
         from workbench.screens.following import Following
 
         self.workbench = workbench
@@ -147,6 +152,8 @@ class MainScreen(Screen[None]):
         self._events.attach(workbench)
         self._following = Following(self, workbench)
         self._following.start()
+        self._breaks = BreakWatch(self.app, workbench, self.crashed)
+        self._breaks.start()
         await self.conversation.open(workbench, self._chat, session)
         await self.refresh_sessions()
         self.conversation.do(self._following.load_model())
@@ -158,6 +165,8 @@ class MainScreen(Screen[None]):
         await self.conversation.close()
         if self._following is not None:
             await self._following.close()
+        if self._breaks is not None:
+            await self._breaks.close()
 
     async def load_model(self, name: str) -> None:
         """Load another model and show how far it is.
@@ -177,6 +186,16 @@ class MainScreen(Screen[None]):
         from workbench.screens.timeline import open_timeline
 
         await open_timeline(self, turn, message_id)
+
+    async def show_hooks(self, view: View = "hooks") -> None:
+        """Show the hooks, or their traces.
+
+        Raises:
+            UsageError: the profile is still being opened.
+        """
+        from workbench.screens.hooks import open_hooks
+
+        await open_hooks(self, view)
 
     def take_settings(self, key: str, settings: Settings) -> None:
         """Take the settings in force after one of them has changed."""
@@ -333,6 +352,10 @@ class MainScreen(Screen[None]):
         event.stop()
         self._status.hints = event.hints
 
+    def on_events_pane_timeline_requested(self, event: EventsPane.TimelineRequested) -> None:
+        event.stop()
+        self.conversation.do(self.show_timeline(event.turn))
+
     def on_chat_view_edit_requested(self, event: ChatView.EditRequested) -> None:
         event.stop()
         self.conversation.edit(event.message_id)
@@ -360,6 +383,10 @@ class MainScreen(Screen[None]):
         self.conversation.save_draft()
         self.conversation.do(self.conversation.show(None))
         self._composer.focus()
+
+    def action_hooks(self) -> None:
+        """Show the hooks and their traces."""
+        self.conversation.do(self.show_hooks())
 
     def action_again(self) -> None:
         """Answer again, or go on where the reply was cut off."""

@@ -26,7 +26,7 @@ _BUFFER: Final = 8_192
 _FLUSH_SECONDS: Final = 2.0
 # As many events at once change every line of a screen: nobody reads them, and fewer frames will do.
 _FLOOD: Final = 64
-_FLOOD_SECONDS: Final = 1 / 12
+_FLOOD_SECONDS: Final = 1 / 10
 # A search that takes longer shows that it has found nothing yet, instead of what was there before it.
 _PATIENCE_SECONDS: Final = 0.2
 

@@ -38,6 +38,7 @@ class EventsPane(EventsView):
         Binding("P", "only('pins')", "Only what is pinned; again for all", id="events.pins"),
         Binding("left_square_bracket", "walk('cause')", "Go to what caused it", id="events.cause"),
         Binding("right_square_bracket", "walk('effect')", "Go to what it caused", id="events.effect"),
+        Binding("w", "timeline", "What its turn took, as a waterfall", id="events.timeline"),
         Binding("c,y", "copy", "Copy as JSON", id="events.copy"),
         Binding("x", "ask('export')", "Export what the filter shows; again cancels", id="events.export"),
         Binding("question_mark", "app.keys", "All keys", id="events.help"),
@@ -59,6 +60,13 @@ class EventsPane(EventsView):
             super().__init__()
             self.text = text
             self.level = level
+
+    class TimelineRequested(Message):
+        """The timeline of a turn or job is wanted."""
+
+        def __init__(self, turn: str) -> None:
+            super().__init__()
+            self.turn = turn
 
     class Entered(Message):
         """The focus came into the pane, or left it; `hints` are the keys that matter there."""
@@ -92,7 +100,7 @@ class EventsPane(EventsView):
 
     def action_only(self, what: str) -> None:
         """Show only the turn of the event under the cursor, or only what is pinned; or all again."""
-        filters, event = self._filters, self._list.current
+        filters = self._filters
         if filters is None:
             return
         if filters.shows_only(what):
@@ -102,15 +110,17 @@ class EventsPane(EventsView):
                 self._say("Nothing is pinned: p pins the event under the cursor.")
                 return
             filters.only(what, " or ".join(f"seq == {seq}" for seq in self._pins.seqs))
-        elif event is None:
-            self._say(_NO_CURSOR)
-            return
-        elif event.correlation_id is None:
-            self._say("This event belongs to no turn or job.")
-            return
+        elif (turn := self._turn()) is not None:
+            filters.only(what, turn_filter(turn))
         else:
-            filters.only(what, turn_filter(event.correlation_id))
+            return
         self._apply()
+
+    def action_timeline(self) -> None:
+        """Ask for the timeline of the turn that the event under the cursor belongs to."""
+        turn = self._turn()
+        if turn is not None:
+            self.post_message(self.TimelineRequested(turn))
 
     def action_pin(self) -> None:
         """Keep the event under the cursor in view, or no more."""
@@ -292,6 +302,15 @@ class EventsPane(EventsView):
 
     def _say(self, text: str, level: str = "info") -> None:
         self.post_message(self.Said(text, level))
+
+    def _turn(self) -> str | None:
+        """Return the turn of the event under the cursor; when there is none, say why."""
+        event = self._list.current
+        if event is None:
+            self._say(_NO_CURSOR)
+        elif event.correlation_id is None:
+            self._say("This event belongs to no turn or job.")
+        return event.correlation_id if event is not None else None
 
     def _walk_by(self, work: Coroutine[Any, Any, None]) -> None:
         self.run_worker(work, name="events pane, walk", exclusive=True, group="walk")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.content import Content
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -80,7 +82,8 @@ class EventsView(Widget):
         self._feed: EventFeed | None = None
         self._filters: Filters | None = None
         self._problem = ""
-        self._telling = False
+        self._telling: Timer | None = None
+        self._told = 0.0
 
     def compose(self) -> ComposeResult:
         yield self._head
@@ -157,12 +160,17 @@ class EventsView(Widget):
         self._job_line.update(Content(text))
 
     def _tell_soon(self) -> None:
-        if not self._telling:
-            self._telling = True
-            self.set_timer(_TOLD_SECONDS, self._tell)
+        """Say it with rows that have just come, at most so often, so that it needs no frame of its own."""
+        if monotonic() - self._told >= _TOLD_SECONDS:
+            self._tell()
+        elif self._telling is None:
+            self._telling = self.set_timer(2 * _TOLD_SECONDS, self._tell)
 
     def _tell(self) -> None:
-        self._telling = False
+        self._told = monotonic()
+        if self._telling is not None:
+            self._telling.stop()
+            self._telling = None
         feed, following, unseen = self._feed, self._list.following, self._list.unseen
         told = Told(problem=self._problem)
         if feed is not None:
