@@ -47,6 +47,8 @@ class EventDetail(Container):
         &.-family > #detail-family { display: block; }
         & #detail-heading { color: $faint; height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
         & RowList { height: 1; }
+        &.-short { height: 65%; }
+        &.-short > #detail-family { margin-top: 0; }
         &.-wide { layout: horizontal; }
         &.-wide > VerticalScroll { width: 1fr; height: 100%; }
         &.-wide > #detail-family { width: 1fr; height: 100%; margin: 0 0 0 3; }

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from workbench.widgets.event_filters import Filters
 
 _TOLD_SECONDS: Final = 0.25
+# On fewer lines the details take more than half, as half would show nearly nothing of them.
+_SHORT: Final = 28
 
 
 class EventsView(Widget):
@@ -184,7 +186,8 @@ class EventsView(Widget):
         if unseen:
             self._marker.update(Content(f"{unseen:,} new ↓"))
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
+        self._detail.set_class(event.size.height < _SHORT, "-short")
         self._tell()
 
     @on(events.Click, "#events-new")
