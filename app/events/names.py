@@ -273,7 +273,8 @@ class HookRan(Payload, frozen=True):
     """The hooks of a point ran; its time is the end. `context` is what the first got, for replay.
 
     Each of `runs` has hook, plugin, version, started_ms, duration_ms and result, and where they apply
-    changes (field: before, after), answer, error and printed.
+    changes (field: before, after), answer, error and printed. `screened` says that hooks changed this event
+    itself, to mask secrets say.
     """
 
     point: str
@@ -281,6 +282,7 @@ class HookRan(Payload, frozen=True):
     outcome: str
     runs: list[dict[str, Any]]
     context: dict[str, Any] | None = None
+    screened: bool = False
 
 
 class HookRetried(Payload, frozen=True):

@@ -13,6 +13,7 @@ from workbench.app.events.names import payload_problem
 from workbench.app.hooks import points
 from workbench.app.hooks.hook import Scope
 from workbench.app.hooks.hooks import Hooks
+from workbench.app.hooks.recorder import RAN
 from workbench.app.hooks.results import Cancel
 from workbench.app.hooks.values import EventDraft
 
@@ -39,6 +40,9 @@ def screen_events(bus: EventBus, hooks: Hooks) -> None:
         if payload is event.payload or payload_problem(event.name, payload) is not None:
             # A payload that no longer fits its declared type is not taken.
             return event
+        if event.name == RAN:
+            # It no longer holds what the hooks got, so that it cannot be replayed.
+            payload = {**payload, "screened": True}
         return msgspec.structs.replace(event, payload=payload)
 
     def install() -> None:

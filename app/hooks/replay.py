@@ -167,6 +167,8 @@ def input_of(event: Event, place: int) -> Value:
         raise _not_replayable(f"there is no point {name} any more")
     if point.private:
         raise _not_replayable(f"traces of {name} do not keep what the hooks got")
+    if event.payload.get("screened"):
+        raise _not_replayable("the trace was changed before it was kept, as secrets were masked in it")
     context = event.payload.get("context")
     if context is None:
         raise _not_replayable("what the hooks got was too large to be kept in the trace")
