@@ -56,13 +56,14 @@ class MarkdownDocument:
 
     def finish(self) -> None:
         """Read the whole text once more: what came late may change what stands before it."""
-        links = dict(self._env.get("references", {}))
+        links = self._env.get("references")
         self._final = True
         self._env = {}
         self._stable, self._stable_until = parse(self._source, self._env).blocks, len(self._source)
         self._tail = []
         self._stable_lines = self._lines = None
-        if self._env.get("references", {}) != links:
+        if links or self._env.get("references"):
+            # What was drawn before a link was defined does not show it.
             self._texts.clear()
             self._wrapped.clear()
         self._forget({block for block in self._wrapped if block.kind == "code"})

@@ -189,9 +189,13 @@ async def _first(tasks: list[asyncio.Task[list[T]]]) -> list[T]:
     waiting = set(tasks)
     while True:
         done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            if task.exception() is None or not waiting:
-                return task.result()
+        # In the order of the values: a set has none.
+        ended = [task for task in tasks if task in done]
+        good = next((task for task in ended if task.exception() is None), None)
+        if good is not None:
+            return good.result()
+        if not waiting:
+            return ended[-1].result()
 
 
 async def _collect(stream: AsyncGenerator[T]) -> list[T]:

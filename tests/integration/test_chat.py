@@ -56,7 +56,11 @@ async def test_a_question_is_answered_stored_and_told(workbench: Workbench) -> N
     await workbench.log.flush()
     wanted = All((Compare(("turn",), "==", parts[0].correlation_id), Name("core:chat:*")))
     events = [event async for event in EventReader(workbench.store).each(wanted)]
-    names = [event.name.rpartition(":")[2] for event in events if not event.name.endswith("progress")]
+    names = [
+        event.name.rpartition(":")[2]
+        for event in events
+        if not event.name.endswith(("progress", "step_finished"))
+    ]
     assert names == ["message_received", "prompt_built", "reply_started", "reply_finished"]
     assert {event.session_id for event in events} == {session.id}
     assert all(event.parent_id == events[0].id for event in events[1:])
