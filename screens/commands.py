@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Final, cast
+from typing import TYPE_CHECKING, Annotated, Final, Literal, cast
 
 from workbench.app.commands.arguments import Completes, Completion
 from workbench.app.commands.command import Command, CommandContext, CommandResult, Face, command
@@ -119,6 +119,17 @@ async def keys(context: CommandContext) -> CommandResult:
     return CommandResult()
 
 
+@command(
+    "view hooks", summary="Hooks and traces: what runs, and what it did.", needs=("plugins",), faces=_FACES
+)
+async def view_hooks(
+    context: CommandContext, view: Annotated[Literal["hooks", "traces"], "what to begin with"] = "hooks"
+) -> CommandResult:
+    """Enable, disable and order hooks, reset breakers, and replay traces through the present code."""
+    await _screen(context).show_hooks(view)
+    return CommandResult()
+
+
 COMMANDS: Final[tuple[Command, ...]] = (
     sessions_open,
     models_choose,
@@ -128,5 +139,6 @@ COMMANDS: Final[tuple[Command, ...]] = (
     view_events,
     view_sessions,
     view_timeline,
+    view_hooks,
     keys,
 )

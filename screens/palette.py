@@ -17,6 +17,7 @@ KEYS: Final[Mapping[str, str]] = {
     "regenerate": "ctrl+r",
     "stop": "esc",
     "view events": "ctrl+e",
+    "view hooks": "ctrl+g",
     "view sessions": "ctrl+s",
 }
 """The keys of commands that have one."""
@@ -35,6 +36,7 @@ _FIRST: Final = (
     "view events",
     "view sessions",
     "view timeline",
+    "view hooks",
     "keys",
     "quit",
 )
