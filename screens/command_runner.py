@@ -66,6 +66,7 @@ class CommandRunner:
             "sessions rename": self._screen.dialogs.rename_session,
             "sessions delete": self._screen.dialogs.delete_session,
             "sessions use": self._screen.dialogs.pick_session,
+            "hooks break": self._screen.dialogs.pick_break_point,
         }
         if name in own:
             self._screen.conversation.do(own[name]())

@@ -135,6 +135,25 @@ class Dialogs:
         else:
             await self.use_theme(chosen)
 
+    async def pick_break_point(self) -> None:
+        """Let the person choose a hook point to stop at, or one to stop at no more."""
+        from workbench.app.commands.words import quote
+        from workbench.app.hooks.points import POINTS
+        from workbench.screens.picker import Picker
+        from workbench.widgets.row_list import Row
+
+        stops = {stop.point for stop in self._screen.ready.service("plugins").breakpoints.list()}
+        rows = [
+            Row(id=point.name, label=point.name, detail=point.when, mark="◆" if point.name in stops else "")
+            for point in POINTS.values()
+            if not point.later
+        ]
+        hint = "enter stop there   ◆ stops already: enter stops there no more"
+        chosen = await self._ask(Picker("Break at a hook point", rows, hint=hint))
+        if chosen is not None:
+            clear = " --clear" if chosen in stops else ""
+            await self._screen.commands.run(f"/hooks break {quote(chosen)}{clear}", "palette")
+
     async def palette(self) -> None:
         """Let the person choose a command, and run it."""
         from workbench.screens.palette import palette_rows
