@@ -226,12 +226,15 @@ class RetrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         attempts: most tries in all, the first included.
         delay_s: seconds before the second try; they double, and vary at random.
         cap_s: longest wait in seconds.
+        replies: also let a model go on with a reply of which a part had arrived; else it is marked as cut off,
+            and can be continued by hand.
     """
 
     enabled: bool = True
     attempts: Annotated[int, msgspec.Meta(ge=1, le=20)] = 3
     delay_s: Annotated[float, msgspec.Meta(ge=0, le=300)] = 0.5
     cap_s: Annotated[float, msgspec.Meta(ge=0, le=300)] = 10.0
+    replies: bool = False
 
 
 class CostSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,6 +6,9 @@ watches the clock sends SIGURG to the main thread, whose handler raises in the h
 between two instructions, and in a system call such as sleep by interrupting it. (Go's runtime preempts with
 the same signal, as its default action is to do nothing: proposal 24543.)
 The handler runs in the thread of the hook, so it cannot hit code after the hook.
+
+A busy machine may keep the whole program waiting for a while, and that is no hook's fault. So a hook is taken
+for one that loops when the main thread has worked for it, and for one that sleeps only after a longer time.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 _POLL_SECONDS: Final = 0.05
+_WORKED_SECONDS: Final = 0.15
+_SLEPT_SECONDS: Final = 0.75
 # With no hook for so long the watching thread sleeps until there is one.
 _IDLE_POLLS: Final = 40
 
@@ -35,7 +40,8 @@ class LoopGuard:
     """Watches what hooks do on the event loop's thread.
 
     Args:
-        limit: seconds for which a hook may hold the loop.
+        worked: seconds of processor time for which a hook may hold the loop.
+        slept: seconds of any time for which it may.
 
     Attributes:
         entered: `perf_counter` time at which a hook was entered, 0 while none is at work. The owner writes it
@@ -43,10 +49,15 @@ class LoopGuard:
         parked: the watching thread sleeps; the owner calls `wake` then.
     """
 
-    def __init__(self, limit: float) -> None:
+    def __init__(self, worked: float = _WORKED_SECONDS, slept: float = _SLEPT_SECONDS) -> None:
         self.entered = 0.0
         self.parked = True
-        self._limit = limit
+        self._worked = worked
+        self._slept = slept
+        self._seen = (0.0, 0.0)
+        """The `entered` that was seen last, and the main thread's processor time when it was first seen."""
+        self._late = 0.0
+        """The `entered` of the hook that is to be interrupted."""
         self._previous: Any = None
         self._thread: threading.Thread | None = None
         self._wanted = threading.Event()
@@ -95,13 +106,28 @@ class LoopGuard:
             time.sleep(_POLL_SECONDS)
 
     def _interrupt_if_late(self) -> None:
+        entered, worked = self.entered, _main_thread_seconds()
+        if not entered or entered != self._seen[0]:
+            self._seen = (entered, worked)
+            return
+        loops = worked - self._seen[1] > self._worked
         main = threading.main_thread().ident
-        if main is not None and perf_counter() - self.entered > self._limit:
+        if main is not None and (loops or perf_counter() - entered > self._slept):
+            self._late = entered
             signal.pthread_kill(main, signal.SIGURG)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        if self.entered and perf_counter() - self.entered > self._limit:
+        # Each hook is entered at a time of its own: another one is at work if they differ.
+        if self.entered and self.entered == self._late:
             raise HookBlocked
+
+
+def _main_thread_seconds() -> float:
+    """Return the processor time of the main thread; of the whole program where the system does not tell."""
+    main = threading.main_thread().ident
+    if main is None or not hasattr(time, "pthread_getcpuclockid"):
+        return time.process_time()
+    return time.clock_gettime(time.pthread_getcpuclockid(main))
 
 
 class _Watched(Awaitable[T]):

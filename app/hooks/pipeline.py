@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from time import perf_counter
-from typing import Any, Final
+from typing import Any
 
 from workbench.app.hooks.entry import Entry
 from workbench.app.hooks.execute import Executor, failure_of
@@ -14,8 +14,6 @@ from workbench.app.hooks.printing import PrintCapture, Printed
 from workbench.app.hooks.run import Answer, Chain, Failure, Outcome, Run
 from workbench.app.hooks.settle import Progress, fresh, settle
 from workbench.app.hooks.threads import Ran
-
-_BLOCK_SECONDS: Final = 0.1
 
 
 class Pipeline:
@@ -31,7 +29,7 @@ class Pipeline:
     ) -> None:
         self._on_run = on_run
         self._on_failure = on_failure
-        self._guard = LoopGuard(_BLOCK_SECONDS)
+        self._guard = LoopGuard()
         self._executor = Executor(self._guard)
         self._capture = PrintCapture(lambda: self._guard.entered > 0)
         self._capture.open()

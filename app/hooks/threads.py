@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 MOST_LEFT_BEHIND: Final = 16
 """Threads whose hooks never returned; with so many of them, hooks that need a thread fail at once."""
 _MOST_IDLE: Final = 4
+_AGAIN_SECONDS: Final = 1.0
 
 
 class HookAbandoned(BaseException):
@@ -99,6 +100,8 @@ class HookThreads:
         self._left_behind.add(thread)
         thread.jobs.put(None)
         thread.interrupt()
+        # Once more, in case it came where exceptions are swallowed, as while garbage is collected.
+        asyncio.get_running_loop().call_later(_AGAIN_SECONDS, thread.interrupt)
 
 
 class _HookThread(threading.Thread):
@@ -108,24 +111,31 @@ class _HookThread(threading.Thread):
         super().__init__(name="hook", daemon=True)
         self.jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._busy = False
+        # An exception that came after the hook would hit whatever the thread does then.
+        self._lock = threading.Lock()
         self.start()
 
     def run(self) -> None:
         with contextlib.suppress(HookAbandoned):
             while (job := self.jobs.get()) is not None:
-                self._busy = True
+                self._set_busy(True)
                 ran = _run(job)
-                self._busy = False
+                self._set_busy(False)
                 # The loop may be closed by now: nobody waits then.
                 with contextlib.suppress(RuntimeError):
                     job.loop.call_soon_threadsafe(_settle, job.done, ran)
 
     def interrupt(self) -> None:
         """Raise `HookAbandoned` in the hook that runs in this thread."""
-        if self._busy and self.ident is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(self.ident), ctypes.py_object(HookAbandoned)
-            )
+        with self._lock:
+            if self._busy and self.ident is not None:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(self.ident), ctypes.py_object(HookAbandoned)
+                )
+
+    def _set_busy(self, busy: bool) -> None:
+        with self._lock:
+            self._busy = busy
 
 
 def _run(job: _Job) -> Ran:

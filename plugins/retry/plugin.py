@@ -30,7 +30,9 @@ class RetryPlugin(Plugin):
 
     @hook("model:failed")
     def retry_reply(self, context: HookContext[values.ModelFailure]) -> Retry | None:
-        """Let the model go on with its reply."""
+        """Ask the model again; go on with a reply that has begun only where the person wants that."""
+        if context.value.received and not self.host.settings.retry.replies:
+            return None
         return self._retry(context.value)
 
     @hook("model:load_failed")

@@ -128,7 +128,12 @@ async def test_a_kept_reply_is_given_again(tmp_path: Path) -> None:
 async def test_a_crashed_model_is_asked_again(tmp_path: Path) -> None:
     # A reply that takes more than a second, so that the process is surely killed within it.
     model = write_random_model(tmp_path / "long.gguf", megabytes=6, context=4_096)
-    overrides = {"model.name": str(model), "sampling.max_tokens": "1500", "retry.delay_s": "0.01"}
+    overrides = {
+        "model.name": str(model),
+        "sampling.max_tokens": "1500",
+        "retry.delay_s": "0.01",
+        "retry.replies": "true",
+    }
     async with Workbench.open(tmp_path / "profile", environ={}, overrides=overrides) as workbench:
         session = await workbench.sessions.create("s")
         killed = False
