@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import os
 import signal
@@ -146,6 +147,7 @@ class WorkbenchApp(App[int]):
             )
             async with opening as workbench:
                 await self._main.opened(workbench, await self._first_session(workbench))
+                _spare_what_stays()
                 await self._leaving.wait()
                 await self._main.closed()
                 self.exit(self._exit_code)
@@ -166,6 +168,15 @@ class WorkbenchApp(App[int]):
     def _fatal_error(self) -> None:
         """End after an exception that nobody expected; `run` raises it once the terminal is clean."""
         self._close_messages_no_wait()
+
+
+def _spare_what_stays() -> None:
+    """Let the garbage collector look no more at what lives as long as the program.
+
+    Each full collection took 25 to 45 ms of the event loop, several times a second while a list scrolls.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _theme_name(loaded: LoadedSettings, environ: Mapping[str, str], colors: str | None) -> str:

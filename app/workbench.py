@@ -22,6 +22,7 @@ from workbench.app.events.log import EventLog
 from workbench.app.hooks import points
 from workbench.app.hooks.hooks import Hooks
 from workbench.app.hooks.point import Point
+from workbench.app.hooks.preferences import read_preferences
 from workbench.app.hooks.results import Cancel
 from workbench.app.hooks.values import Notice, SettingChange, SystemFacts
 from workbench.app.models.models import Models
@@ -203,6 +204,9 @@ class Workbench:
             )
         self.settings = with_value(self.settings, key, value)
         self.origins = {**self.origins, key: origin}
+        if self.has("hooks") and key in ("hooks.disabled", "hooks.priorities"):
+            chosen = self.settings.hooks
+            await self.hooks.prefer(read_preferences(chosen.disabled, chosen.priorities))
         if self.has("models"):
             self.models.apply(self.settings)
         if self.has("chat"):

@@ -289,7 +289,6 @@ async def _keep(context: CommandContext, key: str, entries: Sequence[str]) -> li
         What else is to be said.
     """
     from workbench.app.config.save import save_setting
-    from workbench.app.hooks.preferences import read_preferences
 
     workbench = context.workbench
     text = msgspec.json.encode(entries).decode()
@@ -297,8 +296,6 @@ async def _keep(context: CommandContext, key: str, entries: Sequence[str]) -> li
     origin = workbench.origins.get(key, "")
     if not workbench.read_only:
         await workbench.change_setting(key, text, file)
-        chosen = workbench.settings.hooks
-        workbench.hooks.preferences = read_preferences(chosen.disabled, chosen.priorities)
     await asyncio.to_thread(save_setting, context.paths.settings_file, key, text)
     if origin and file not in origin and str(context.paths.config_file) not in origin:
         return [f"At the next start {origin} says otherwise."]

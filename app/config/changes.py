@@ -10,11 +10,15 @@ from workbench.app.config.settings import Settings
 
 # Read once, when the services that they are for are opened.
 _READ_AT_START: Final = ("events", "workers")
+_READ_AT_START_TOO: Final = (
+    *("hooks.share_percent", "hooks.floor_ms", "hooks.failures", "hooks.cooldown_s", "hooks.folder"),
+    "hooks.watch",
+)
 
 
 def takes_effect_at_once(key: str) -> bool:
     """Tell whether a running workbench can take a new value of this setting."""
-    return key.partition(".")[0] not in _READ_AT_START
+    return key.partition(".")[0] not in _READ_AT_START and key not in _READ_AT_START_TOO
 
 
 def with_value(settings: Settings, key: str, value: Any) -> Settings:

@@ -226,8 +226,8 @@ class RetrySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         attempts: most tries in all, the first included.
         delay_s: seconds before the second try; they double, and vary at random.
         cap_s: longest wait in seconds.
-        replies: also let a model go on with a reply of which a part had arrived; else it is marked as cut off,
-            and can be continued by hand.
+        replies: also let a model go on with a reply of which a part had arrived; else it is marked as cut
+            off, and can be continued by hand.
     """
 
     enabled: bool = True

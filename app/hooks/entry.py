@@ -11,6 +11,7 @@ from workbench.app.hooks.breaker import Breaker, BreakerLimits, BreakerState
 from workbench.app.hooks.hook import Hook
 from workbench.app.hooks.point import Wraps
 from workbench.app.hooks.points import POINTS
+from workbench.app.hooks.preferences import Preferences
 
 _QUICK_SECONDS: Final = 0.0002
 _QUICK_RUNS: Final = 20
@@ -91,6 +92,11 @@ class Entry:
     def is_active(self) -> bool:
         """Whether it runs when its point is passed."""
         return self.enabled and self.breaker.state is not BreakerState.OPEN
+
+    def follow(self, preferences: Preferences) -> None:
+        """Be switched and placed as the person prefers."""
+        self.enabled = self.hook.id not in preferences.disabled
+        self.priority = preferences.priorities.get(self.hook.id, self.hook.priority)
 
     def ran(self, seconds: float) -> None:
         """Note a run and its time; one that was slow on the loop goes back to a thread."""

@@ -70,8 +70,7 @@ class Hooks:
             order = old.order if old is not None else self._order
             seconds = self._wrapped.seconds(POINTS[hook.point].wraps)
             entry = Entry(hook, order, self._limits, seconds, on_loop=on_loop)
-            entry.enabled = hook.id not in self.preferences.disabled
-            entry.priority = self.preferences.priorities.get(hook.id, hook.priority)
+            entry.follow(self.preferences)
             self._entries[hook.id] = entry
             await self._tell("registered", entry)
         self._rebuild()
@@ -91,6 +90,11 @@ class Hooks:
             HookError: `hook.not_found`.
         """
         return self._entry(hook_id).hook
+
+    def holds(self, hook: Hook) -> bool:
+        """Tell whether this very hook is registered, and no other by its id."""
+        entry = self._entries.get(hook.id)
+        return entry is not None and entry.hook is hook
 
     def statuses(self) -> list[HookStatus]:
         """Return every registered hook with its state and figures, by point and then in running order."""
@@ -114,6 +118,16 @@ class Hooks:
         self._rebuild()
         await self._tell("changed", entry)
         return entry.status(self._wrapped.seconds(entry.wraps))
+
+    async def prefer(self, preferences: Preferences) -> None:
+        """Take other preferences, for the hooks that are registered and for those that come."""
+        self.preferences = preferences
+        for entry in self._entries.values():
+            before = entry.enabled, entry.priority
+            entry.follow(preferences)
+            if before != (entry.enabled, entry.priority):
+                await self._tell("changed", entry)
+        self._rebuild()
 
     async def reset(self, hook_id: str) -> HookStatus:
         """Close a hook's breaker.

@@ -99,7 +99,7 @@ class PluginHost:
     def __init__(self, plugin: str, parts: PluginParts) -> None:
         self.plugin = plugin
         self._parts = parts
-        self._hook_ids: set[str] = set()
+        self._hooks: dict[str, Hook] = {}
         self._subscriptions: list[Subscription] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -223,14 +223,14 @@ class PluginHost:
                 raise ValueError(
                     f"the id of a hook of {self.plugin} begins with {self.plugin}., not {hook.id!r}"
                 )
-        self._hook_ids.update(hook.id for hook in own)
+        self._hooks.update({hook.id: hook for hook in own})
         await self._parts.hooks.add(own)
 
     async def remove_hooks(self, hook_ids: Iterable[str]) -> None:
         """Take hooks away that `add_hooks` registered; others are left alone."""
-        own = [hook_id for hook_id in hook_ids if hook_id in self._hook_ids]
-        self._hook_ids.difference_update(own)
-        await self._parts.hooks.remove(own)
+        own = [self._hooks.pop(hook_id) for hook_id in hook_ids if hook_id in self._hooks]
+        # A newer version of the plugin may have put hooks of its own in their places.
+        await self._parts.hooks.remove([hook.id for hook in own if self._parts.hooks.holds(hook)])
 
     # --- work beside the hooks ----------------------------------------------------------------------------
 
@@ -268,7 +268,7 @@ class PluginHost:
             subscription.close()
         for task in [*self._tasks, *([self._worker] if self._worker else [])]:
             await end(task)
-        await self.remove_hooks(list(self._hook_ids))
+        await self.remove_hooks(list(self._hooks))
 
     def _put(self, work: Work) -> None:
         if self._closed:
