@@ -8,7 +8,7 @@ import gc
 import importlib
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -147,9 +147,9 @@ class WorkbenchApp(App[int]):
             )
             async with opening as workbench:
                 await self._main.opened(workbench, await self._first_session(workbench))
-                _spare_what_stays()
-                await self._leaving.wait()
-                await self._main.closed()
+                with _sparing_what_stays():
+                    await self._leaving.wait()
+                    await self._main.closed()
                 self.exit(self._exit_code)
         except WorkbenchError as error:
             self.failure = error
@@ -170,13 +170,18 @@ class WorkbenchApp(App[int]):
         self._close_messages_no_wait()
 
 
-def _spare_what_stays() -> None:
-    """Let the garbage collector look no more at what lives as long as the program.
+@contextlib.contextmanager
+def _sparing_what_stays() -> Iterator[None]:
+    """Let the garbage collector not look at what lives as long as the program, while the block runs.
 
     Each full collection took 25 to 45 ms of the event loop, several times a second while a list scrolls.
     """
     gc.collect()
     gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _theme_name(loaded: LoadedSettings, environ: Mapping[str, str], colors: str | None) -> str:
