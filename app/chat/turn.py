@@ -263,7 +263,9 @@ class Turn:
         since_first = perf_counter() - self._first_text if self._first_text else decode
         prefill = float(told.get("prefill_ms", 0.0)) / 1000
         await self._teller.step("prefill", prefill, read, detail, ago=since_first)
-        await self._teller.step("decode", decode, int(told.get("reply_tokens", 0)))
+        # By the worker's clock; it began with the first text.
+        ended = max(0.0, since_first - decode)
+        await self._teller.step("decode", decode, int(told.get("reply_tokens", 0)), ago=ended)
 
     async def _finish(self, reason: str, status: Status) -> Part:
         """Store the reply as it is and say so."""
