@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -32,6 +33,7 @@ _LOW: Final = 20
 _OTHER_LINES, _OTHER_LINES_LOW = 14, 7
 _LONGEST: Final = 500
 _LONGEST_SHOWN: Final = 100_000
+_PLACE: Final = re.compile(r" ?\(byte (\d+)\)")
 
 
 class ValueEditor(TextArea):
@@ -210,7 +212,9 @@ class BreakDialog(ModalScreen[None]):
         try:
             changed = msgspec.json.decode(text)
         except msgspec.DecodeError as error:
-            self._complain(f"This is not JSON: {error}.")
+            row, column, what = place_of(str(error), text)
+            self._editor.move_cursor((row, column))
+            self._complain(f"This is not JSON, line {row + 1}, column {column + 1}: {what}.")
             return
         self._answer(Modified(changed))
 
@@ -236,6 +240,14 @@ def value_text(pause: Pause) -> str:
     """Return what is about to happen as indented JSON."""
     facts: Any = plain(msgspec.to_builtins(pause.value))
     return safe(msgspec.json.format(msgspec.json.encode(facts), indent=2).decode())
+
+
+def place_of(error: str, text: str) -> tuple[int, int, str]:
+    """Return line and column, from 0, at which a text is no JSON, and what is wrong there."""
+    found = _PLACE.search(error)
+    before = text.encode()[: int(found[1])].decode("utf-8", "ignore") if found else text
+    what = _PLACE.sub("", error).removeprefix("JSON is malformed: ").removesuffix(".")
+    return before.count("\n"), len(before) - before.rfind("\n") - 1, what.strip()
 
 
 def _coloured(text: str) -> Content:

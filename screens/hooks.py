@@ -134,8 +134,7 @@ class HooksScreen(Screen[None]):
     def _refresh_hooks(self) -> None:
         """Show states and figures as they are now; what is out of sight can wait."""
         if self.is_current:
-            if self._view == "hooks":
-                self.table.update()
+            self.table.update()
             self._tell()
 
     def _tell(self) -> None:
@@ -179,6 +178,7 @@ class HooksScreen(Screen[None]):
         self._view = view
         self.set_class(view == "hooks", "-hooks")
         self.set_class(view == "traces", "-traces")
+        self.table.active, self.traces.active = view == "hooks", view == "traces"
         self._pane.update()
         self._pane.focus()
         self._show_keys()

@@ -40,7 +40,7 @@ def run_lines(
     ran = ran_in(event, place)
     point = str(event.payload.get("point", ""))
     lines = [_title(str(ran.get("hook", "")), point)]
-    lines += _run_facts(event, place, ran)
+    lines += _run_facts(event, ran)
     lines += _state_lines(status, width)
     lines += _error_lines(ran.get("error"), width, traceback=traceback)
     lines += _changes_lines(ran.get("changes"), width)
@@ -49,7 +49,7 @@ def run_lines(
         lines += [*_section("answered", str(ran.get("result", ""))), *_json(facts, width)]
     if ran.get("printed"):
         lines += [*_section("printed"), *plain_lines(str(ran["printed"]), "value", width)]
-    return lines + _input_lines(event, place, width)
+    return [*lines, *_input_lines(event, place, width), *_where_lines(event, place)]
 
 
 def ran_in(event: Event, place: int) -> Mapping[str, Any]:
@@ -155,12 +155,12 @@ def _pair(key: str, value: str, style: str = "value") -> Line:
     return (Run(f"{key:<{_KEY}}", "key"), Run(one_line(value, 400), style))
 
 
-def _run_facts(event: Event, place: int, ran: Mapping[str, Any]) -> list[Line]:
+def _run_facts(event: Event, ran: Mapping[str, Any]) -> list[Line]:
     result = str(ran.get("result", "continue"))
     look = "error" if result == "failed" else "accent" if result == "modified" else "value"
     plugin = plugin_text(str(ran.get("plugin", "")), str(ran.get("version", "")))
     took = time_text(float(ran.get("duration_ms") or 0))
-    lines: list[Line] = [
+    return [
         (
             Run(clock(event.time), "value"),
             Run("  took ", "key"),
@@ -170,10 +170,12 @@ def _run_facts(event: Event, place: int, ran: Mapping[str, Any]) -> list[Line]:
             Run(f"  {plugin}", "key"),
         )
     ]
-    if event.correlation_id:
-        lines.append(_pair("turn", event.correlation_id, "quiet"))
-    lines.append(_pair("trace", f"{event.id}:{place}", "quiet"))
-    return lines
+
+
+def _where_lines(event: Event, place: int) -> list[Line]:
+    """Return the ids that it is known by; they come last, as few look for them."""
+    pairs = (("session", event.session_id), ("turn", event.correlation_id), ("trace", f"{event.id}:{place}"))
+    return [(), *(_pair(name, value, "quiet") for name, value in pairs if value)]
 
 
 def _state_lines(status: HookStatus | None, width: int, *, always: bool = False) -> list[Line]:

@@ -100,6 +100,8 @@ class HookPane(Vertical):
         super().__init__(id=id)
         self.list = rows
         self.detail = HookDetail()
+        self.active = False
+        """Whether it is in sight; what is not is brought up to date when it comes there."""
         self._prompt = Input(compact=True, max_length=_LONGEST, select_on_focus=False)
         self._prompt.cursor_blink = False
         self._filter_line = Static("", classes="line pane--filter", markup=False)

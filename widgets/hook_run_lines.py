@@ -40,12 +40,12 @@ def columns_for(width: int) -> Columns:
     """Return the columns that fit into `width` cells."""
     time = 0 if width < 56 else 8 if width < 100 else 12
     plugin = 18 if width >= 140 else 0
-    bar_cells = 0 if width < 48 else 5 if width < 100 else 10
+    bar_cells = 0 if width < 48 else 4 if width < 100 else 10
     used = 2 + (time + _GAP if time else 0) + (plugin + _GAP if plugin else 0)
     used += (bar_cells + 1 if bar_cells else 0) + _TIME_CELLS + 2 * _GAP
     free = max(0, width - used)
-    point = max(6, min(20, free * 3 // 12))
-    hook = max(8, min(34, free * 4 // 12))
+    point = max(6, min(20, free // 4))
+    hook = max(8, min(34, free * 3 // 8 if free < 60 else free // 3))
     return Columns(time, point, hook, plugin, bar_cells, max(0, free - point - hook - 2 * _GAP + _GAP))
 
 
@@ -128,8 +128,9 @@ def _turn_line(row: Group, columns: Columns, width: int, today: date | None) -> 
     rest = columns.point + _GAP + columns.hook - (0 if columns.time else 8 + _GAP)
     plugin = [Run(" " * (columns.plugin + _GAP))] if columns.plugin else []
     runs = f"{row.runs:,} {'run' if row.runs == 1 else 'runs'}"
-    share = f"{percent_text(row.share)} of the turn" if row.share is not None else ""
-    facts = f"{share} · {runs}" if share else runs
+    share = percent_text(row.share) if row.share is not None else ""
+    told = (f"{share} of the turn · {runs}", f"{share} of the turn", f"{share} of it") if share else (runs,)
+    facts = next((text for text in told if len(text) <= columns.result), share or runs)
     return (
         Run(f"{fold} ", "accent"),
         Run(when, "faint"),

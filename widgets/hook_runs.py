@@ -133,6 +133,8 @@ class RunLog:
         self.runs: list[HookRun] = []
         self.turns: dict[str, tuple[datetime | None, datetime | None]] = {}
         """Beginning and end of turns, where known."""
+        self.generation = 0
+        """Another number when something else has happened to the runs than that more came after them."""
         self._most = most
 
     @property
@@ -147,6 +149,7 @@ class RunLog:
         if len(self.runs) > self._most:
             # Some more than must go, so that not every run moves the whole list.
             del self.runs[: len(self.runs) - self._most + self._most // 20]
+            self.generation += 1
         return bool(found)
 
     def add_before(self, events: Iterable[Event]) -> bool:
@@ -154,12 +157,14 @@ class RunLog:
         found = self._read(events)
         room = max(0, self._most - len(self.runs))
         self.runs[:0] = found[len(found) - min(room, len(found)) :]
+        self.generation += 1
         return bool(found and room)
 
     def clear(self) -> None:
         """Forget all."""
         self.runs.clear()
         self.turns.clear()
+        self.generation += 1
 
     def _read(self, events: Iterable[Event]) -> list[HookRun]:
         found: list[HookRun] = []
@@ -291,6 +296,23 @@ def fits(run: HookRun, wanted: Wanted) -> bool:
         return True
     words = f"{run.point} {run.hook} {run.plugin}@{run.version} {run.result} {run.note} {run.turn}".lower()
     return all(word in words for word in wanted.text.lower().split())
+
+
+class FittingRuns:
+    """The runs of a log that are shown; new ones are looked at once."""
+
+    def __init__(self) -> None:
+        self._rows: list[TraceRow] = []
+        self._looked = 0
+        self._of: tuple[int, Wanted] | None = None
+
+    def rows(self, log: RunLog, wanted: Wanted) -> Sequence[TraceRow]:
+        """Return the runs that are shown now, oldest first."""
+        if (log.generation, wanted) != self._of:
+            self._of, self._rows, self._looked = (log.generation, wanted), [], 0
+        self._rows.extend(flat_rows(log.runs[self._looked :], wanted))
+        self._looked = len(log.runs)
+        return self._rows
 
 
 def flat_rows(runs: Sequence[HookRun], wanted: Wanted) -> list[TraceRow]:

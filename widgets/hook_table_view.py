@@ -68,6 +68,8 @@ class HookTable(HookPane):
 
     def update(self) -> None:
         """Show the hooks as they are now."""
+        if not self.active:
+            return
         self._statuses = self._hooks.statuses()
         self._stops = (
             frozenset(stop.point for stop in self._breakpoints.list()) if self._breakpoints else frozenset()

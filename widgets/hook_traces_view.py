@@ -17,7 +17,7 @@ from workbench.app.text import one_line
 from workbench.widgets.hook_facts import ran_in, replay_lines, run_lines
 from workbench.widgets.hook_pane import HookPane
 from workbench.widgets.hook_run_lines import head_line, run_line
-from workbench.widgets.hook_runs import Group, HookRun, TraceRow, Wanted, flat_rows, turn_rows
+from workbench.widgets.hook_runs import FittingRuns, Group, HookRun, TraceRow, Wanted, turn_rows
 from workbench.widgets.hook_table_view import break_line, toggle_line
 from workbench.widgets.line_list import LineList
 from workbench.widgets.text_lines import Line
@@ -60,7 +60,7 @@ class HookTraces(HookPane):
         super().__init__(rows, id="hook-traces")
         self._workbench, self._breakpoints, self._now = workbench, breakpoints, now
         self._feed: HookFeed | None = None
-        self._wanted = Wanted()
+        self._wanted, self._fitting = Wanted(), FittingRuns()
         self._tree = False
         self._folded: frozenset[tuple[str, str, int]] = frozenset()
         self._traceback = False
@@ -84,13 +84,13 @@ class HookTraces(HookPane):
     def update(self) -> None:
         """Show the runs as they are now; where the reader looks, nothing moves."""
         feed = self._feed
-        if feed is None:
+        if feed is None or not self.active:
             return
         if self._tree:
             now = self._now()
             self.list.show(turn_rows(feed.log.runs, self._wanted, feed.log.turns, self._folded, now))
         else:
-            self.list.show(flat_rows(feed.log.runs, self._wanted))
+            self.list.show(self._fitting.rows(feed.log, self._wanted))
         self._tell()
 
     def on_resize(self) -> None:

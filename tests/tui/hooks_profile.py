@@ -15,6 +15,7 @@ from workbench.app.hooks.breaker import BreakerState
 from workbench.app.hooks.hook import Hook, HookContext
 from workbench.app.hooks.results import Cancel, Modified, Result
 from workbench.app.workbench import Workbench
+from workbench.screens.hooks import HooksScreen
 
 BEGAN = datetime(2026, 11, 20, 14, 5, tzinfo=UTC)
 NOW = BEGAN + timedelta(minutes=2)
@@ -222,3 +223,9 @@ def line_runner(workbench: Workbench) -> Any:
         return result.lines
 
     return run
+
+
+def has_read(screen: HooksScreen) -> bool:
+    """Tell whether the traces of the log have come."""
+    feed = screen.traces._feed
+    return feed is not None and len(feed.log.runs) >= 11

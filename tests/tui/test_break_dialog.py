@@ -62,9 +62,10 @@ async def test_it_is_edited_and_checked(start: Start) -> None:
         await shell.pilot.press("e")
         await shell.until(lambda: dialog.query(ValueEditor), "the editor")
         editor = dialog.query_one(ValueEditor)
-        editor.text = "{"
+        editor.text = '{\n "text": 3,,\n}'
         await shell.pilot.press("enter")
-        await shell.until(lambda: "This is not JSON" in shell.text(), "what is wrong")
+        await shell.until(lambda: "not JSON, line 2, column 12" in shell.text(), "what is wrong")
+        assert editor.cursor_location == (1, 11)
         editor.text = '{"text": 3}'
         await shell.pilot.press("enter")
         await shell.until(lambda: "does not fit message:received" in shell.text(), "what does not fit")

@@ -16,7 +16,16 @@ from workbench.app.hooks.hook import Hook
 from workbench.app.hooks.results import Modified
 from workbench.app.workbench import Workbench
 from workbench.screens.hooks import HooksScreen, View, breakpoints_of, keys_line
-from workbench.tests.tui.hooks_profile import NOW, PLUGINS, SERVICES, line_runner, profile, publish, traces
+from workbench.tests.tui.hooks_profile import (
+    NOW,
+    PLUGINS,
+    SERVICES,
+    has_read,
+    line_runner,
+    profile,
+    publish,
+    traces,
+)
 from workbench.tests.tui.shell import Start
 from workbench.tests.tui.widget_host import Stage, stage
 from workbench.widgets.hook_runs import HookRun
@@ -55,7 +64,7 @@ async def showing(
     async with profile(folder, services=services) as workbench, stage(Static(), size) as on:
         screen = HooksScreen(workbench, line_runner(workbench), view, lambda: NOW)
         await on.app.push_screen(screen)
-        await on.until(lambda: screen.is_mounted and len(screen.traces.list.rows) >= 11)
+        await on.until(lambda: screen.is_mounted and has_read(screen))
         yield Shown(on, screen, workbench)
 
 
@@ -272,7 +281,7 @@ async def test_a_trace_is_replayed_through_the_present_code(tmp_path: Path, size
         await shown.on.until(lambda: "≠ differs in changes.text" in shown.on.text())
         assert "version 1.0.0 → 2.0.0" in shown.on.text()
         assert any("≠" in line and "secret" in line for line in shown.on.lines())
-        beside = any("then" in line and "now" in line for line in shown.on.lines()[5:])
+        beside = any(line.split() == ["then", "now"] for line in shown.on.lines())
         assert beside == (size[0] == 120)
         await shown.on.press("c")
         await shown.on.until(lambda: shown.on.app.clipboard)

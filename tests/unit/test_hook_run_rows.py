@@ -13,6 +13,7 @@ from workbench.app.events.timeline_bars import FINISHED, RECEIVED
 from workbench.widgets.hook_bars import bar, percent_text, time_text
 from workbench.widgets.hook_run_lines import head_line, run_line
 from workbench.widgets.hook_runs import (
+    FittingRuns,
     Group,
     HookRun,
     RunLog,
@@ -127,6 +128,16 @@ def test_filters_take_all_words_and_a_point_or_hook() -> None:
     assert [run.key for run in flat_rows(runs, Wanted("a.one", point="model:before"))] == []
     assert len(flat_rows(runs, Wanted())) == 3
     assert Wanted("x", "p", "h").words == "x · point p · hook h"
+
+
+def test_rows_that_are_kept_are_those_that_fit() -> None:
+    log, fitting = RunLog(most=60), FittingRuns()
+    for seq in range(1, 300):
+        log.add([trace(seq, {}, {"hook": f"b.{seq % 3}"})])
+        wanted = Wanted(hook="b.1") if seq % 100 > 20 else Wanted("b.")
+        assert list(fitting.rows(log, wanted)) == flat_rows(log.runs, wanted)
+    log.add_before([trace(0, {"hook": "b.1"})])
+    assert list(fitting.rows(log, Wanted(hook="b.1"))) == flat_rows(log.runs, Wanted(hook="b.1"))
 
 
 def test_a_turn_stands_above_its_points_and_these_above_their_hooks() -> None:
