@@ -12,6 +12,7 @@ from typing import Final
 from workbench.app.events.bus import EventBus
 from workbench.app.events.event import Event, to_json
 
+_GATHER_SECONDS: Final = 0.1
 _CAPACITY: Final = 32_768
 # Lines in one write: files grow past their size by at most this many.
 _BLOCK: Final = 1_000
@@ -116,6 +117,7 @@ class JsonLinesLog:
         self._subscription = bus.subscribe("*", "drop_oldest", capacity=_CAPACITY, name="json lines")
         self.failed = 0
         """Events that the file could not take."""
+        self._closing = asyncio.Event()
         self._task = asyncio.create_task(self._run(), name="json-lines")
 
     @property
@@ -126,6 +128,7 @@ class JsonLinesLog:
     async def close(self) -> None:
         """Write what has arrived and close the file."""
         self._subscription.close()
+        self._closing.set()
         await self._task
 
     async def _run(self) -> None:
@@ -133,8 +136,16 @@ class JsonLinesLog:
             async for batch in self._subscription.batches():
                 for start in range(0, len(batch), _BLOCK):
                     await asyncio.to_thread(self._write, batch[start : start + _BLOCK])
+                if len(batch) < _BLOCK:
+                    await self._gather()
         finally:
             self._file.close()
+
+    async def _gather(self) -> None:
+        """Let more events come: going to a thread for each of them costs more than all else."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GATHER_SECONDS):
+                await self._closing.wait()
 
     def _write(self, events: list[Event]) -> None:
         try:

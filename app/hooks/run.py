@@ -77,7 +77,8 @@ class Chain(msgspec.Struct, frozen=True, eq=False):
     Args:
         point: the point.
         entries: the hooks.
-        copies: whether each hook gets a copy of the value, as it could change it in place.
+        copies: whether each hook gets a copy of the value, as it could change it in place; those that come
+            with the program do not.
     """
 
     point: Point[Any]

@@ -15,6 +15,7 @@ from workbench.plugins.logging.lines import LEVELS, level_of, log_line
 from workbench.plugins.security.masker import Masker, Rules
 
 FILE: Final = "workbench.log"
+_GATHER_SECONDS: Final = 0.25
 _MEGABYTE: Final = 1_000_000
 _MOST_WAITING: Final = 4_096
 _BLOCK: Final = 1_000
@@ -47,6 +48,7 @@ class LoggingPlugin(Plugin):
         self._masker = Masker(Rules())
         self._waiting: deque[tuple[datetime, HookContext[Any]]] = deque(maxlen=_MOST_WAITING)
         self._asked = False
+        self._arrived = asyncio.Event()
         self._points: frozenset[str] = frozenset()
         self._lines = self._failed = 0
 
@@ -60,6 +62,7 @@ class LoggingPlugin(Plugin):
 
         await self._follow_points()
         self.host.begin(follow, "settings")
+        self.host.begin(self._write_regularly, "lines")
 
     async def stop(self) -> None:
         """Write what waits."""
@@ -79,7 +82,18 @@ class LoggingPlugin(Plugin):
         self._waiting.append((self._now(), context))
         if not self._asked:
             self._asked = True
-            self.host.soon(self.write)
+            self.host.soon(self._wake)
+
+    async def _wake(self) -> None:
+        self._arrived.set()
+
+    async def _write_regularly(self) -> None:
+        """Write what waits a few times a second: going to a thread for each line would disturb the turn."""
+        while True:
+            await self._arrived.wait()
+            await asyncio.sleep(_GATHER_SECONDS)
+            self._arrived.clear()
+            await self.write()
 
     async def write(self) -> None:
         """Write the lines that wait."""

@@ -35,7 +35,7 @@ async def test_what_passes_is_written_one_line_each(paths: Paths) -> None:
     async with plugged(LoggingPlugin, paths, made={"now": lambda: NOON}) as place:
         await place.run(points.MESSAGE_RECEIVED, MESSAGE)
         await place.run(points.MODEL_AFTER, ModelReply(model="guide", text="It is …", reason="stop"))
-        await place.plugin.host.settled()
+        await place.plugin.write()
         first, second = lines(paths)
         stamp = NOON.astimezone().strftime("%Y-%m-%d %H:%M:%S.000")
         facts = "session=0189aa00-000 turn=turn-1 text=18 characters message_id=m1"
@@ -65,7 +65,7 @@ async def test_the_level_leaves_out_what_matters_less(paths: Paths) -> None:
         await place.run(points.MESSAGE_RECEIVED, MESSAGE)
         crash = ModelFailure(name="guide", code="worker.crashed", message="It ended.", received="text")
         await place.run(points.MODEL_FAILED, crash)
-        await place.plugin.host.settled()
+        await place.plugin.write()
         (only,) = lines(paths)
         assert 'code=worker.crashed message="It ended." received=4 characters attempt=1' in only
 
@@ -90,7 +90,7 @@ def test_texts_are_told_by_their_length_unless_wished_otherwise() -> None:
 async def test_secrets_are_masked_here_too(paths: Paths) -> None:
     async with plugged(LoggingPlugin, paths, logging__texts=True) as place:
         await place.run(points.MESSAGE_RECEIVED, MessageText(text=f"use {TOKEN}"))
-        await place.plugin.host.settled()
+        await place.plugin.write()
         (only,) = lines(paths)
         assert TOKEN not in only and "[masked access token]" in only
 
@@ -109,7 +109,7 @@ async def test_the_file_is_rotated(paths: Paths) -> None:
         for _ in range(6):
             for _ in range(2_000):
                 place.plugin.log(HookContext("message:received", MessageText(text="x" * 70)))
-            await place.plugin.host.settled()
+            await place.plugin.write()
     assert sorted(path.name for path in paths.logs.iterdir()) == [FILE, f"{FILE}.1"]
     assert all(path.stat().st_size <= 1_300_000 for path in paths.logs.iterdir())
 
@@ -119,7 +119,7 @@ async def test_a_log_that_cannot_be_written_costs_only_its_lines(paths: Paths) -
     Path(paths.logs).write_text("a file where the folder should be")
     async with plugged(LoggingPlugin, paths) as place:
         outcome = await place.run(points.MESSAGE_RECEIVED, MESSAGE)
-        await place.plugin.host.settled()
+        await place.plugin.write()
         assert outcome.value == MESSAGE
         assert place.plugin.snapshot()["failed"] == 1
         await no_hooks_fail(place)
