@@ -272,12 +272,15 @@ async def _check(context: CommandContext, hook: str) -> str | None:
 
 
 async def _seen(context: CommandContext, hook: str) -> str:
-    """Return what the log knows of a hook."""
+    """Return what is known of a hook without loading it."""
+    from workbench.app.commands.hook_log import statuses_in_log
     from workbench.app.events.filter.syntax import All, Compare, Name
     from workbench.app.events.reader import EventReader
 
+    reader = EventReader(context.workbench.store)
     registered = All((Name("core:hook:registered"), Compare(("payload", "hook"), "==", hook)))
-    if await EventReader(context.workbench.store).newest(registered, 1):
+    here = await statuses_in_log(reader, context.workbench.settings.hooks)
+    if hook in {known.id for known in here} or await reader.newest(registered, 1):
         return "It holds from the next start."
     return "No hook of this name was loaded here so far; it holds when there is one."
 
