@@ -372,3 +372,24 @@ async def test_it_opens_over_the_chat_and_shows_what_a_turn_did(start: Start) ->
         await shell.until(lambda: shell.app.screen is shell.main, "the chat")
         await shell.main.commands.run("/view hooks traces", "palette")
         await shell.until(lambda: "took" in shell.text(), "the traces")
+
+
+async def test_what_a_reader_looks_at_stays_also_when_no_more_runs_fit(tmp_path: Path) -> None:
+    async with showing(tmp_path, size=(100, 12)) as shown:
+        feed, rows = shown.screen.traces._feed, shown.screen.traces.list
+        assert feed is not None
+        feed.log._most = 22
+        new = [msgspec.structs.replace(event, id=f"n{number}") for number, event in enumerate(traces())]
+        await publish(shown.workbench, new)
+        await shown.on.until(lambda: len(rows.rows) == 22)
+        await shown.on.press("home")
+        before = [row.key for row in rows.rows]
+        more = [msgspec.structs.replace(event, id=f"m{number}") for number, event in enumerate(traces() * 2)]
+        await publish(shown.workbench, more)
+        await shown.on.until(lambda: feed.behind == 18)
+        assert [row.key for row in rows.rows] == before
+        assert "18 new ↓" in shown.on.text()
+        await shown.on.press("end")
+        await shown.on.until(lambda: rows.rows[-1].key > before[-1])
+        assert feed.behind == 0
+        assert len(rows.rows) <= 22
