@@ -335,6 +335,9 @@ class Conversation:
     # --- what a turn says ----------------------------------------------------------------------------
 
     async def _take_part(self, turn: LiveTurn, part: Part) -> None:
+        if isinstance(part, parts.TurnStarted) and turn.came_from == self.session_id != turn.session_id:
+            await self.show(await self._ready().sessions.get(turn.session_id))
+            self._widgets.status.say("A hook sent your message to this session.")
         async with self._showing:
             turn.take(part)
             if turn.session_id == self.session_id:

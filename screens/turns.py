@@ -25,10 +25,13 @@ class LiveTurn:
         session_id: its session.
         text: what the person sent; empty when an earlier message is answered again.
         branches: whether it leaves the branch that was shown.
+
+    Attributes:
+        came_from: the session in which the person sent it; a hook may have moved it to another.
     """
 
     def __init__(self, session_id: str, text: str, *, branches: bool = False) -> None:
-        self.session_id = session_id
+        self.session_id = self.came_from = session_id
         self.text = text
         self.branches = branches
         self.stage: Stage = "waiting"
@@ -81,7 +84,7 @@ class LiveTurn:
             case parts.TextRewritten():
                 self._pieces = [part.text]
             case parts.TurnStarted():
-                self.message_id = part.message_id
+                self.message_id, self.text = part.message_id, part.text
             case parts.ModelProgress():
                 self.stage, self.model, self.fraction = "loading", part.model, part.fraction
             case parts.PromptBuilt():
@@ -155,12 +158,20 @@ class Turns:
         try:
             async with aclosing(run):
                 async for part in run:
+                    self._follow(turn, part)
                     await self._on_part(turn, part)
         except WorkbenchError as error:
             await self._on_refused(turn, error)
         finally:
             del self._live[turn.session_id]
             self._on_end(turn)
+
+    def _follow(self, turn: LiveTurn, part: Part) -> None:
+        """Go with a turn whose message a hook has sent to another session."""
+        if isinstance(part, parts.TurnStarted) and part.session_id != turn.session_id:
+            del self._live[turn.session_id]
+            turn.session_id = part.session_id
+            self._live[turn.session_id] = turn
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -28,11 +28,12 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TurnStarted(msgspec.Struct, frozen=True, tag_field="type", tag="turn_started"):
-    """The message is stored and the turn runs."""
+    """The message is stored and the turn runs; `text` is the message as it is stored."""
 
     session_id: str
     message_id: str
     correlation_id: str
+    text: str = ""
 
 
 class ModelProgress(msgspec.Struct, frozen=True, tag_field="type", tag="model_progress"):

@@ -99,7 +99,7 @@ class Turn:
                 "message_received", message_id=message.id, characters=len(message.text)
             )
             self._teller.caused_by(began)
-            yield parts.TurnStarted(message.session_id, message.id, self._correlation_id)
+            yield parts.TurnStarted(message.session_id, message.id, self._correlation_id, message.text)
             async with aclosing(until_stopped(self._steps(), self._stop)) as steps:
                 async for part in steps:
                     yield part

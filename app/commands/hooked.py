@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from workbench.app.hooks.values import CommandCall
 
 _MOST_REDIRECTS: Final = 3
+# Whatever hooks do, a person must be able to switch them off, and to leave.
+_UNHOOKED: Final = frozenset({"hooks", "help", "quit"})
 
 Find = Callable[[str], Command]
 
@@ -41,7 +43,7 @@ async def run_hooked(invocation: Invocation, context: CommandContext, find: Find
         WorkbenchError: whatever the command raises.
     """
     hooks = hooks_of(context)
-    if hooks is None:
+    if hooks is None or invocation.command.name.partition(" ")[0] in _UNHOOKED:
         return await invocation.command.run(context, **invocation.values)
     from workbench.app.hooks.around import Redirected
     from workbench.app.hooks.hook import Scope

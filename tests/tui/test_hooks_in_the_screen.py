@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from workbench.app.hooks.hook import Hook, HookContext
-from workbench.app.hooks.results import Cancel, Replace
+from workbench.app.hooks.results import Cancel, Redirect, Replace
 from workbench.tests.tui.shell import Shell, Start
 
 
@@ -52,6 +52,48 @@ async def test_a_refused_message_is_given_back_with_the_reason(start: Start) -> 
         await shell.pilot.press("enter")
         await shell.until(lambda: "Not on a Friday." in shell.text(), "the reason")
         await shell.until(lambda: shell.composer.text == "hello there", "the text")
+
+
+async def test_a_message_that_hooks_change_is_shown_as_it_is_kept(start: Start) -> None:
+    async with start() as shell:
+        await add(shell, "message:received", lambda context: context.change(text="what is workbench?"))
+        await shell.ask("secret")
+        assert "what is workbench?" in shell.text()
+        assert "secret" not in shell.text()
+
+
+async def test_a_message_that_goes_to_another_session_is_followed_there(start: Start) -> None:
+    async with start() as shell:
+        await shell.ask("hello")
+        here = shell.conversation.session_id
+        there = await shell.workbench.sessions.create("the other one")
+        await add(shell, "message:received", lambda _context: Redirect(there.id))
+        await shell.type("what is workbench?")
+        await shell.pilot.press("enter")
+        await shell.until(lambda: shell.conversation.session_id == there.id, "the other session")
+        await shell.until(lambda: "Workbench is" in shell.text(), "the reply")
+        assert shell.text().count("▎ what is workbench?") == 1
+        await shell.until(lambda: shell.conversation.running is None, "the end of the turn")
+        assert here != there.id
+        await shell.workbench.hooks.remove(["test.message_received"])
+        await shell.ask("hello")
+        assert shell.conversation.session_id == there.id
+
+
+async def test_the_commands_of_hooks_work_whatever_hooks_do(start: Start) -> None:
+    async with start() as shell:
+        await add(shell, "command:before", lambda _context: Cancel("No commands today."))
+        await shell.type("/sessions list")
+        await shell.pilot.press("enter")
+        await shell.until(lambda: "No commands today." in shell.text(), "the reason")
+        shell.composer.clear()
+        await shell.type("/hooks disable test.command_before")
+        await shell.pilot.press("enter")
+        states = shell.workbench.hooks.statuses
+        await shell.until(
+            lambda: [each.state for each in states() if each.id == "test.command_before"] == ["disabled"],
+            "the hook to be off",
+        )
 
 
 async def test_a_hook_answers_in_the_models_place(start: Start) -> None:
