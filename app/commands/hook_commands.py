@@ -11,6 +11,7 @@ import msgspec
 
 from workbench.app.commands.command import Command, CommandContext, CommandResult, command
 from workbench.app.commands.hook_breaks import hooks_break, hooks_breaks, hooks_continue
+from workbench.app.commands.hook_figures import hooks_figures
 from workbench.app.commands.hook_names import (
     IN_PROCESS,
     HookId,
@@ -313,6 +314,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     hooks_points,
     hooks_list,
     hooks_files,
+    hooks_figures,
     hooks_traces,
     hooks_replay,
     hooks_enable,

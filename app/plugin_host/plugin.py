@@ -63,6 +63,9 @@ class Plugin:
     async def stop(self) -> None:
         """End what `start` began; what the host gave is taken back by the host."""
 
+    async def ready(self) -> None:
+        """Wait until `snapshot` tells all that it can; whoever calls it limits the time."""
+
     def snapshot(self) -> dict[str, Any]:
         """Return JSON-able facts for lists: what it counted, what it holds."""
         return {}

@@ -69,6 +69,10 @@ class CostPlugin(Plugin):
                 async with asyncio.timeout(_READ_SECONDS):
                     await self._read.wait()
 
+    async def ready(self) -> None:
+        """Wait until the log has been read."""
+        await self._read.wait()
+
     def snapshot(self) -> dict[str, Any]:
         """Return the sums: of all, of today, and by model."""
         ledger = self.ledger
