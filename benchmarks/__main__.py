@@ -20,7 +20,7 @@ import msgspec
 from workbench.benchmarks import machine, report
 from workbench.benchmarks.result import Entry, Result
 
-NAMES = ("speed", "switching", "startup", "bus", "persistence", "idle", "hooks")
+NAMES = ("speed", "switching", "startup", "bus", "persistence", "idle", "hooks", "event_stream")
 KEPT = Path(__file__).with_name("results.json")
 _PATIENCE = 1_800.0
 

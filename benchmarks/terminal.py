@@ -19,6 +19,7 @@ COLUMNS, LINES = 120, 40
 
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-9;?<>=]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])")
 _CHUNK = 65_536
+_LAST_CHUNKS = 64
 _QUIT = b"\x11"  # ctrl+q
 _PATIENCE = 30.0
 
@@ -26,9 +27,10 @@ _PATIENCE = 30.0
 class Terminal:
     """A running program and what it has written; made by `run_in_terminal`."""
 
-    def __init__(self, child: pexpect.spawn[str], began: float) -> None:
+    def __init__(self, child: pexpect.spawn[str], began: float, size: tuple[int, int]) -> None:
         self._child = child
         self._began = began
+        self._size = size
         self._chunks: list[tuple[float, bytes]] = []
         self.process = psutil.Process(child.pid)
 
@@ -49,6 +51,28 @@ class Terminal:
             raise EOFError(f"the program ended; its last words: {self.text()[-2000:]!r}")
         self._chunks.append((time.perf_counter() - self._began, data))
         return data
+
+    def send(self, keys: bytes) -> float:
+        """Write what a keyboard would; return when, in seconds since the program's start."""
+        moment = time.perf_counter() - self._began
+        os.write(self._child.child_fd, keys)
+        return moment
+
+    def forget(self) -> None:
+        """Keep no more than the last of what was read."""
+        del self._chunks[:-_LAST_CHUNKS]
+
+    def arrivals(self, since: float) -> list[tuple[float, bytes]]:
+        """Return what was read since a moment, piece by piece with the seconds since the program's start."""
+        return [(moment, data) for moment, data in self._chunks if moment >= since]
+
+    def screen(self) -> list[str]:
+        """Return the lines that stand on the screen now."""
+        screen = pyte.Screen(*self._size)
+        stream = pyte.ByteStream(screen)
+        for _, data in self._chunks:
+            stream.feed(data)
+        return list(screen.display)
 
     def text(self) -> str:
         """Return all that was written, without escape sequences, in the order of writing."""
@@ -94,7 +118,7 @@ class Terminal:
         Raises:
             ValueError: it never did.
         """
-        screen = pyte.Screen(COLUMNS, LINES)
+        screen = pyte.Screen(*self._size)
         stream = pyte.ByteStream(screen)
         for moment, data in self._chunks:
             stream.feed(data)
@@ -104,33 +128,43 @@ class Terminal:
 
 
 @contextmanager
-def run_in_terminal(argv: Sequence[str], environ: Mapping[str, str], folder: Path) -> Iterator[Terminal]:
-    """Run a program that ends at ctrl+q, in a terminal of 120 by 40, as long as the block lasts.
+def run_in_terminal(
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    folder: Path,
+    size: tuple[int, int] = (COLUMNS, LINES),
+    leave: bytes = _QUIT,
+) -> Iterator[Terminal]:
+    """Run a program in a terminal of its own, as long as the block lasts.
 
     Args:
         argv: program and arguments.
         environ: the whole environment.
         folder: where it runs.
+        size: columns and lines of the terminal.
+        leave: the key at which the program ends.
     """
+    # These say the size of another terminal.
+    kept = {name: value for name, value in environ.items() if name not in ("COLUMNS", "LINES")}
     began = time.perf_counter()
     child = pexpect.spawn(
         argv[0],
         list(argv[1:]),
-        env={**environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
+        env={**kept, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
         cwd=str(folder),
-        dimensions=(LINES, COLUMNS),
+        dimensions=(size[1], size[0]),
         timeout=_PATIENCE,
     )
-    terminal = Terminal(child, began)
+    terminal = Terminal(child, began, size)
     try:
         yield terminal
     finally:
-        _end(child, terminal)
+        _end(child, terminal, leave)
 
 
-def _end(child: pexpect.spawn[str], terminal: Terminal) -> None:
+def _end(child: pexpect.spawn[str], terminal: Terminal, leave: bytes) -> None:
     with contextlib.suppress(OSError):
-        os.write(child.child_fd, _QUIT)
+        os.write(child.child_fd, leave)
     deadline = time.perf_counter() + 10
     with contextlib.suppress(EOFError):
         while time.perf_counter() < deadline:
