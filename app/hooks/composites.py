@@ -13,9 +13,21 @@ from typing import Any
 import msgspec
 
 from workbench.app.errors import HookError
-from workbench.app.hooks.execute import current_threads
+from workbench.app.hooks.execute import current_guard, current_threads
 from workbench.app.hooks.hook import HookContext, HookFunction, changed_value
 from workbench.app.hooks.results import Cancel, Continue, Modified, Result, Skipped
+
+
+class _TriedToLeave(Exception):
+    """Stands for what would end the program if a task raised it.
+
+    Args:
+        error: what the member raised.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
 
 
 class _Composite:
@@ -120,13 +132,24 @@ async def _ask(member: HookFunction, context: HookContext[Any]) -> Result | None
 
 
 async def _ask_all(members: tuple[HookFunction, ...], context: HookContext[Any]) -> list[Result | None]:
-    tasks = [asyncio.create_task(_ask(member, context)) for member in members]
+    tasks = [asyncio.create_task(_ask_beside(member, context)) for member in members]
     try:
         return await asyncio.gather(*tasks)
+    except _TriedToLeave as left:
+        raise left.error from None
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _ask_beside(member: HookFunction, context: HookContext[Any]) -> Result | None:
+    """Ask a member in a task of its own, where nobody else looks after what it does."""
+    try:
+        guard, asking = current_guard.get(None), _ask(member, context)
+        return await (asking if guard is None else guard.steps(asking))
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise _TriedToLeave(error) from None
 
 
 def _is_nothing(answer: Result | None) -> bool:

@@ -68,7 +68,7 @@ class Entry:
 
     __slots__ = (
         *("_on_loop", "_proof", "breaker", "call", "changes", "enabled", "failures", "hook", "last_error"),
-        *("max_s", "order", "priority", "quick", "runs", "total_s", "wraps"),
+        *("max_s", "order", "priority", "quick", "runs", "total_s", "trusted", "wraps"),
     )
 
     def __init__(
@@ -81,6 +81,7 @@ class Entry:
         self.enabled = True
         self.wraps: Wraps = POINTS[hook.point].wraps
         self.breaker = Breaker(limits, wrapped)
+        self.trusted = hook.trusted
         self.quick = hook.trusted and on_loop and not hook.is_async
         self.runs = self.failures = self.changes = 0
         self.total_s = self.max_s = 0.0
@@ -105,7 +106,7 @@ class Entry:
         self.breaker.spent += seconds
         if seconds > self.max_s:
             self.max_s = seconds
-        if seconds > _SLOW_SECONDS and self.quick:
+        if seconds > _SLOW_SECONDS and self.quick and not self.trusted:
             # It has to prove itself for longer then.
             self.quick = False
             self._proof = -_PENALTY_RUNS

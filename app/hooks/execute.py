@@ -22,6 +22,9 @@ _MOST_TRACEBACK: Final = 4_000
 current_threads: ContextVar[HookThreads] = ContextVar("workbench_hook_threads")
 """Where composites run their sync members."""
 
+current_guard: ContextVar[LoopGuard] = ContextVar("workbench_hook_guard")
+"""What watches the async members of composites."""
+
 
 class Executor:
     """Runs hooks, and keeps those tasks that do not end when they are told to.
@@ -64,7 +67,8 @@ class Executor:
         try:
             done, _ = await asyncio.wait({task}, timeout=hook.deadline)
         except asyncio.CancelledError:
-            await self._end(task)
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._end(task)
             raise
         if not done:
             await self._end(task)
@@ -75,6 +79,7 @@ class Executor:
 
     async def _await(self, function: HookFunction, context: HookContext[Any]) -> Ran:
         current_threads.set(self._threads)
+        current_guard.set(self._guard)
         began = perf_counter()
         try:
             result = await self._guard.steps(_call(function, context))
@@ -90,8 +95,7 @@ class Executor:
         task.cancel()
         self._stubborn.add(task)
         task.add_done_callback(self._stubborn.discard)
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait({task}, timeout=_GRACE_SECONDS)
+        await asyncio.wait({task}, timeout=_GRACE_SECONDS)
 
 
 async def _call(function: HookFunction, context: HookContext[Any]) -> Any:

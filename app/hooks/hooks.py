@@ -15,7 +15,7 @@ from workbench.app.hooks.entry import Entry, HookStatus
 from workbench.app.hooks.hook import NOWHERE, Hook, HookContext, Scope
 from workbench.app.hooks.pipeline import Pipeline
 from workbench.app.hooks.point import Point, Wraps
-from workbench.app.hooks.points import POINTS
+from workbench.app.hooks.points import POINTS, find_point
 from workbench.app.hooks.preferences import Preferences
 from workbench.app.hooks.recorder import Recorder
 from workbench.app.hooks.result_cache import ResultCache
@@ -68,7 +68,7 @@ class Hooks:
             old = self._entries.get(hook.id)
             self._order += 1
             order = old.order if old is not None else self._order
-            seconds = self._wrapped.seconds(POINTS[hook.point].wraps)
+            seconds = self._wrapped.seconds(find_point(hook.point).wraps)
             entry = Entry(hook, order, self._limits, seconds, on_loop=on_loop)
             entry.follow(self.preferences)
             self._entries[hook.id] = entry
@@ -145,11 +145,18 @@ class Hooks:
         """Tell whether hooks run at a point at present."""
         return point.name in self._chains
 
+    def all_trusted(self, point: Point[Any]) -> bool:
+        """Tell whether all hooks that run at a point are part of the workbench."""
+        chain = self._chains.get(point.name)
+        return chain is None or chain.trusted is chain
+
     def operation(self, kind: Wraps) -> AbstractContextManager[None]:
         """Return a context manager that counts its block as time that hooks wrap."""
         return self._wrapped.operation(kind)
 
-    async def run(self, point: Point[V], value: V, scope: Scope = NOWHERE, *, start: int = 0) -> Outcome[V]:
+    async def run(
+        self, point: Point[V], value: V, scope: Scope = NOWHERE, *, start: int = 0, trusted: bool = False
+    ) -> Outcome[V]:
         """Run the hooks of a point.
 
         Args:
@@ -157,6 +164,7 @@ class Hooks:
             value: what is about to happen.
             scope: what it belongs to.
             start: the place of the first hook, for the branches of a fork.
+            trusted: run only those that are part of the workbench.
 
         Returns:
             What was decided. Hooks that fail decide nothing, and their traces say so.
@@ -164,6 +172,8 @@ class Hooks:
         chain = self._chains.get(point.name)
         if chain is None:
             return Outcome(value)
+        if trusted:
+            chain = chain.trusted
         return await self._pipeline.run(chain, value, scope, start)
 
     async def apply(self, point: Point[V], value: V, scope: Scope = NOWHERE) -> V:

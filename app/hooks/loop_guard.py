@@ -28,6 +28,8 @@ T = TypeVar("T")
 _POLL_SECONDS: Final = 0.05
 _WORKED_SECONDS: Final = 0.15
 _SLEPT_SECONDS: Final = 0.75
+# What is part of the workbench comes to its end: it may work so much longer, on a very long text, say.
+_PATIENCE: Final = 10
 # With no hook for so long the watching thread sleeps until there is one.
 _IDLE_POLLS: Final = 40
 
@@ -45,12 +47,16 @@ class LoopGuard:
 
     Attributes:
         entered: `perf_counter` time at which a hook was entered, 0 while none is at work. The owner writes it
-            around each hook; that is all that watching costs.
-        parked: the watching thread sleeps; the owner calls `wake` then.
+            around each hook; that is all that watching costs. Within an async hook others may be entered: the
+            owner puts the first one's time back after them.
+        patient: the hook is part of the workbench and may hold the loop ten times as long.
+        parked: the watching thread sleeps; the owner looks at it after it has written `entered`, and calls
+            `wake` then.
     """
 
     def __init__(self, worked: float = _WORKED_SECONDS, slept: float = _SLEPT_SECONDS) -> None:
         self.entered = 0.0
+        self.patient = False
         self.parked = True
         self._worked = worked
         self._slept = slept
@@ -98,21 +104,29 @@ class LoopGuard:
                 self._interrupt_if_late()
             else:
                 idle += 1
-            if idle > _IDLE_POLLS and not self.entered:
+            if idle > _IDLE_POLLS:
                 idle = 0
-                self._wanted.clear()
-                self.parked = True
-                self._wanted.wait()
+                self._park()
             time.sleep(_POLL_SECONDS)
+
+    def _park(self) -> None:
+        """Sleep until a hook is entered."""
+        self._wanted.clear()
+        self.parked = True
+        # Here it is `parked` before `entered`, with the owner the other way round: one sees the other.
+        if not (self.entered or self._closing):
+            self._wanted.wait()
+        self.parked = False
 
     def _interrupt_if_late(self) -> None:
         entered, worked = self.entered, _main_thread_seconds()
         if not entered or entered != self._seen[0]:
             self._seen = (entered, worked)
             return
-        loops = worked - self._seen[1] > self._worked
+        patience = _PATIENCE if self.patient else 1
+        loops = worked - self._seen[1] > self._worked * patience
         main = threading.main_thread().ident
-        if main is not None and (loops or perf_counter() - entered > self._slept):
+        if main is not None and (loops or perf_counter() - entered > self._slept * patience):
             self._late = entered
             signal.pthread_kill(main, signal.SIGURG)
 
@@ -141,9 +155,10 @@ class _Watched(Awaitable[T]):
         guard, coroutine = self._guard, self._coroutine
         step: Callable[[], Any] = partial(coroutine.send, None)
         while True:
+            guard.patient = False
+            guard.entered = perf_counter()
             if guard.parked:
                 guard.wake()
-            guard.entered = perf_counter()
             try:
                 waited_for = step()
             except StopIteration as end:

@@ -83,28 +83,32 @@ class Pipeline:
             The place after the last that ran, and what that one answered or raised.
         """
         guard, mark, entries = self._guard, run.marks.append, run.chain.entries
-        if guard.parked:
-            guard.wake()
         copied, printed = run.chain.copies, self._capture.inline
         answer: Any = None
         error: BaseException | None = None
+        # Not 0 within an async hook that publishes an event, say.
+        outer = guard.entered
         guard.entered = now = perf_counter()
+        if guard.parked:
+            guard.wake()
         try:
             for entry in entries[place:] if place else entries:
                 if not entry.quick:
                     break
                 place += 1
-                answer = entry.call(fresh(context) if copied and not entry.hook.trusted else context)
+                guard.patient = entry.trusted
+                answer = entry.call(fresh(context) if copied and not entry.trusted else context)
                 guard.entered = now = perf_counter()
                 mark(now)
                 if answer is not None or printed.text:
                     break
         except BaseException as raised:
-            # Also SystemExit and what the guard raises: the hook ends, the program goes on.
+            # Also SystemExit and what the guard raises: the hook ends, the program goes on. First of all the
+            # guard must know: what it raises must not come in here.
+            guard.entered = outer
             error = raised
             mark(perf_counter())
-        finally:
-            guard.entered = 0.0
+        guard.entered, guard.patient = outer, False
         return place, Ran(answer, error, 0.0)
 
     async def _run_away(self, run: Run, entry: Entry, context: HookContext[Any]) -> Ran:

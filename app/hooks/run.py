@@ -85,6 +85,12 @@ class Chain(msgspec.Struct, frozen=True, eq=False):
     entries: tuple[Entry, ...]
     copies: bool
 
+    @property
+    def trusted(self) -> Chain:
+        """The chain of those of them that are part of the workbench."""
+        own = tuple(entry for entry in self.entries if entry.trusted)
+        return self if len(own) == len(self.entries) else Chain(self.point, own, self.copies)
+
 
 class Run:
     """The record of one passing; short-lived and made often, hence the slots."""
