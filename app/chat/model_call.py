@@ -55,6 +55,9 @@ class ReplyWriter:
         self._written = prefix
         self._tries = 1
         self._failures = 0
+        self._tokens = 0
+        # What the calls before this one took: what one writes in vain is paid, too.
+        self._taken: dict[str, Any] = {}
         self._doubtful = False
         """The last call failed: the worker may have been lost, and the model with it."""
 
@@ -84,30 +87,42 @@ class ReplyWriter:
                             end = item
                         else:
                             yield item
+                self._count(end.usage, prompt)
             except WorkbenchError as error:
                 if error.code == "hook.cancelled":
                     raise
+                self._count({}, prompt)
                 rest = await self._after_failure(loaded, error)
                 if rest is None:
                     # It goes on after what has arrived.
                     asked = msgspec.structs.replace(asked, prefix=self._written)
                     continue
                 self._written += rest
-                yield GeneratedText(rest, 0)
+                yield GeneratedText(rest, self._tokens)
             changed = await self._after_reply(loaded, end)
             if changed != self._written or changed is None:
                 self._written = changed if changed is not None else self._prefix
                 yield Rewritten(self._written)
             if changed is not None:
-                yield end
+                yield GenerationEnd(end.reason, self._taken)
                 return
             asked = msgspec.structs.replace(asked, prefix=self._prefix)
+
+    def _count(self, usage: dict[str, Any], prompt: FittedPrompt) -> None:
+        """Add what a call took; of one that was cut off it is known what it was asked and what had come."""
+        before = int(self._taken.get("reply_tokens", 0))
+        if not usage and self._tokens > before:
+            usage = {"prompt_tokens": prompt.tokens, "reply_tokens": self._tokens - before}
+        self._taken = _sum([self._taken, usage])
 
     async def _stream(self, loaded: LoadedModel, asked: ModelCall) -> AsyncGenerator[Item]:
         """Pass on one call's texts as the hooks on token batches leave them, then its end."""
 
+        def is_here(model: str) -> bool:
+            return model in (loaded.file.name, str(loaded.file.path))
+
         async def generate(call: ModelCall, branch: str) -> AsyncGenerator[Item]:
-            if call.model != loaded.file.name:
+            if not is_here(call.model):
                 raise Redirected(call.model, points.MODEL_BEFORE.name)
             if self._doubtful:
                 await self._models.ready_again(loaded, self._scope)
@@ -135,17 +150,21 @@ class ReplyWriter:
             replaced=_given,
             joined=_joined,
             length=_length,
+            kept=_given_again,
+            here=is_here,
         )
+        before = int(self._taken.get("reply_tokens", 0))
         async with aclosing(stream_around(around, asked)) as items:
             async for item in items:
                 if isinstance(item, GenerationEnd):
                     yield item
                     continue
                 text = await self._screen(item)
+                self._tokens = before + item.tokens
                 if text is None:
                     return
                 self._written += text.text
-                yield text
+                yield GeneratedText(text.text, self._tokens)
 
     async def _screen(self, item: GeneratedText) -> GeneratedText | None:
         """Return a text as hooks leave it, None when one ends the reply here."""
@@ -258,15 +277,29 @@ def _joined(branches: list[list[Item]]) -> list[Item]:
     """Return the texts of a fork's branches as one reply, and the sum of what they took."""
     texts = ["".join(item.text for item in items if isinstance(item, GeneratedText)) for items in branches]
     ends = [item for items in branches for item in items if isinstance(item, GenerationEnd)]
-    usage: dict[str, Any] = {}
-    for end in ends:
-        for name, figure in end.usage.items():
-            usage[name] = usage.get(name, 0) + figure if isinstance(figure, int | float) else figure
+    usage = _sum([end.usage for end in ends])
     reason = ends[-1].reason if ends else HOOK_ENDED
     return [
         GeneratedText(_BETWEEN_BRANCHES.join(texts), usage.get("reply_tokens", 0)),
         GenerationEnd(reason, usage),
     ]
+
+
+def _given_again(items: Sequence[Item]) -> list[Item]:
+    """Return a reply that was kept: it takes nothing."""
+    return [
+        GenerationEnd(item.reason, {}) if isinstance(item, GenerationEnd) else GeneratedText(item.text, 0)
+        for item in items
+    ]
+
+
+def _sum(usages: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return what several calls took together."""
+    total: dict[str, Any] = {}
+    for usage in usages:
+        for name, figure in usage.items():
+            total[name] = total.get(name, 0) + figure if isinstance(figure, int | float) else figure
+    return total
 
 
 def _length(items: Sequence[Item]) -> int:

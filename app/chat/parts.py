@@ -10,6 +10,8 @@ import msgspec
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """What a reply took; times in milliseconds.
 
+    What calls took whose text hooks dropped counts, too; a reply from a hook or from the cache takes nothing.
+
     Args:
         prompt_tokens: tokens of the prompt.
         cached_tokens: those of them that the model still held.

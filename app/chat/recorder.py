@@ -124,4 +124,4 @@ class ReplyRecorder:
         )
 
     def _speed(self, tokens: int, seconds: float) -> float:
-        return round((tokens - self._first_tokens) / seconds, 1) if seconds > 0 else 0.0
+        return round(max(0, tokens - self._first_tokens) / seconds, 1) if seconds > 0 else 0.0

@@ -16,7 +16,7 @@ from workbench.app.chat.model_call import HOOK_ENDED, ReplyWriter, Rewritten
 from workbench.app.chat.parts import Part, Usage
 from workbench.app.chat.prompting import PromptBuilder, most_reply_tokens
 from workbench.app.chat.recorder import ReplyRecorder
-from workbench.app.chat.stop import Stopped, until_stopped
+from workbench.app.chat.stop import Stopped, unless_stopped, until_stopped
 from workbench.app.chat.teller import TurnTeller
 from workbench.app.config.settings import Settings
 from workbench.app.errors import HookError, TurnError, WorkbenchError
@@ -25,7 +25,9 @@ from workbench.app.events.ids import new_id
 from workbench.app.hooks import points
 from workbench.app.hooks.around import Redirected
 from workbench.app.hooks.hooks import Hooks
+from workbench.app.hooks.point import Point
 from workbench.app.hooks.results import Replace
+from workbench.app.hooks.run import Outcome, V
 from workbench.app.hooks.values import MessageText, ReplyFailure, ReplyText, TurnFacts
 from workbench.app.models.models import GeneratedText, GenerationEnd, LoadedModel, LoadProgress, Models
 from workbench.app.models.profile import choose_sampling
@@ -36,6 +38,7 @@ from workbench.app.tasks import to_the_end
 # A reply is ended within this time when its caller is cancelled, so that closing the program is bounded.
 _END_SECONDS: Final = 10.0
 _MOST_REDIRECTS: Final = 3
+_WITHOUT_REPLY: Final = "The turn was stopped before there was a reply to keep."
 
 
 class TurnServices(msgspec.Struct, frozen=True):
@@ -87,6 +90,7 @@ class Turn:
         self._reason = ""
         self._first_text = 0.0
         self._rescued = False
+        self._late_start: Part | None = None
 
     async def run(self) -> AsyncGenerator[Part]:
         """Run the turn and pass on its parts; the last is `ReplyFinished` or `ReplyFailed`.
@@ -114,8 +118,11 @@ class Turn:
                 async with asyncio.timeout(_END_SECONDS):
                     await to_the_end(asyncio.create_task(self._finish("cancelled", "cancelled")), 0)
             raise
-        # Outside of the block above: a caller who leaves at the last part does not end the turn again.
-        yield await to_the_end(asyncio.create_task(ending), _END_SECONDS)
+        # Outside of the block: a caller who leaves at the last part does not end the turn again.
+        last = await to_the_end(asyncio.create_task(ending), _END_SECONDS)
+        if self._late_start is not None:
+            yield self._late_start
+        yield last
 
     async def _steps(self) -> AsyncGenerator[Part]:
         hooks, scope = self._services.hooks, self._teller.scope
@@ -138,6 +145,10 @@ class Turn:
                 return
             except Redirected as redirected:
                 model = redirected.to
+                if self._recorder is not None and self._text != self._prefix:
+                    # The other model begins anew; what the first one wrote would stand before it.
+                    self._recorder.rewrite(self._prefix)
+                    yield parts.TextRewritten(self._prefix)
         raise HookError(
             "cancelled", f"Hooks sent the turn from one model to another {_MOST_REDIRECTS} times."
         )
@@ -237,6 +248,8 @@ class Turn:
                 match answer:
                     case GeneratedText():
                         if recorder.add(answer.text, answer.tokens):
+                            # Of a reply that is stopped this much is known.
+                            self._told = {"prompt_tokens": prompt.tokens if answer.tokens else 0}
                             await self._tell_first_text(recorder)
                         yield parts.TextDelta(answer.text, answer.tokens)
                     case Rewritten(text):
@@ -276,7 +289,7 @@ class Turn:
         except WorkbenchError as error:
             return await self._fail(error)
         if kept is None:
-            return await self._fail(_without_reply())
+            return await self._fail(TurnError("cancelled", _WITHOUT_REPLY))
         await self._teller.tell(
             "reply_finished",
             message_id=kept,
@@ -294,7 +307,7 @@ class Turn:
         reply = ReplyText(
             message_id=self._reply_id, text=self._text, reason=reason, reply_tokens=usage.reply_tokens
         )
-        outcome = await self._services.hooks.run(points.MESSAGE_COMPLETED, reply, self._teller.scope)
+        outcome = await self._ask_at_the_end(points.MESSAGE_COMPLETED, reply)
         decided = outcome.decision
         text = str(decided.result) if isinstance(decided, Replace) else outcome.value.text
         if text == self._text:
@@ -307,10 +320,11 @@ class Turn:
         failure = ReplyFailure(
             message_id=self._reply_id or "", code=error.code, message=error.message, text=self._text
         )
-        outcome = await self._services.hooks.run(points.MESSAGE_FAILED, failure, self._teller.scope)
-        if isinstance(outcome.decision, Replace) and self._recorder is not None and not self._rescued:
+        outcome = await self._ask_at_the_end(points.MESSAGE_FAILED, failure)
+        decided = None if self._rescued else outcome.decision
+        if isinstance(decided, Replace) and (recorder := await self._begun()) is not None:
             self._rescued = True
-            self._recorder.rewrite(str(outcome.decision.result))
+            recorder.rewrite(str(decided.result))
             part = await self._finish(HOOK_ENDED, "complete")
             if isinstance(part, parts.ReplyFinished):
                 return msgspec.structs.replace(part, text=self._text)
@@ -332,6 +346,23 @@ class Turn:
         await self._ended(str(told["code"]), 0)
         return parts.ReplyFailed(kept, told)
 
+    async def _begun(self) -> ReplyRecorder | None:
+        """Return what records the reply, which is begun now where the turn failed before that."""
+        if self._reply_id is None:
+            with suppress(WorkbenchError):
+                async with aclosing(self._begin_reply("")) as steps:
+                    self._late_start = await anext(steps)
+        return self._recorder
+
+    async def _ask_at_the_end(self, point: Point[V], value: V) -> Outcome[V]:
+        """Run hooks after the reply; stopping the turn (once more) ends what waits there."""
+        self._stop.clear()
+        running = self._services.hooks.run(point, value, self._teller.scope)
+        try:
+            return await unless_stopped(running, self._stop)
+        except Stopped:
+            return Outcome(value)
+
     async def _ended(self, reason: str, tokens: int) -> None:
         facts = TurnFacts(
             message_id=self._reply_id or self._message.id,
@@ -339,7 +370,7 @@ class Turn:
             duration_ms=round((perf_counter() - self._began) * 1000, 3),
             tokens=tokens,
         )
-        await self._services.hooks.run(points.TURN_FINISHED, facts, self._teller.scope)
+        await self._ask_at_the_end(points.TURN_FINISHED, facts)
 
     async def _keep(self, status: Status, meta: dict[str, Any]) -> str | None:
         """Store all of the reply and how it ended; return its id, None when it was not begun.
@@ -359,10 +390,6 @@ class Turn:
     @property
     def _text(self) -> str:
         return self._recorder.text if self._recorder is not None else self._prefix
-
-
-def _without_reply() -> WorkbenchError:
-    return TurnError("cancelled", "The turn was stopped before there was a reply to keep.")
 
 
 def _trim_notice(trimmed: int, context: int) -> parts.Notice:

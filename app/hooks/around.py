@@ -25,6 +25,10 @@ Operation = Callable[[V, str], AsyncGenerator[T]]
 """Does it: gets the value and the branch (empty, or as `.1` within a fork), yields what comes of it."""
 
 
+def _never(_to: str) -> bool:
+    return False
+
+
 class Redirected(Exception):
     """A hook sends the operation elsewhere; whoever runs it knows how.
 
@@ -50,6 +54,8 @@ class Around(msgspec.Struct, Generic[V, T], frozen=True, kw_only=True):
         replaced: makes the items of a `Replace`'s result; raises `HookError` when it cannot be a result.
         joined: makes one row of items of those of a fork's branches, in their order.
         length: tells how long a result is, for `longest`.
+        kept: makes of a result what it is when the cache gives it again.
+        here: tells whether a redirect leads to where the operation is done anyway; it goes on then.
     """
 
     hooks: Hooks
@@ -58,11 +64,18 @@ class Around(msgspec.Struct, Generic[V, T], frozen=True, kw_only=True):
     replaced: Callable[[Any], Sequence[T]]
     joined: Callable[[list[list[T]]], Sequence[T]]
     length: Callable[[Sequence[T]], int]
+    kept: Callable[[Sequence[T]], Sequence[T]] = tuple
+    here: Callable[[str], bool] = _never
     scope: Scope = NOWHERE
 
 
 async def stream_around(
-    around: Around[V, T], value: V, *, start: int = 0, branch: str = ""
+    around: Around[V, T],
+    value: V,
+    *,
+    start: int = 0,
+    branch: str = "",
+    earlier: Outcome[V] | None = None,
 ) -> AsyncGenerator[T]:
     """Run the hooks and then, as they decide, the operation; pass on its items as they come.
 
@@ -71,29 +84,33 @@ async def stream_around(
         value: what the hooks and then the operation get.
         start: the place of the first hook.
         branch: the branch of a fork that this is.
+        earlier: what the hooks before that place decided.
 
     Raises:
         HookError: `hook.cancelled`.
         Redirected: a hook sends it elsewhere.
         WorkbenchError: what the operation raised, after the tries that hooks asked for.
     """
-    outcome = await around.hooks.run(around.point, value, around.scope, start=start)
+    outcome = _after(earlier, await around.hooks.run(around.point, value, around.scope, start=start))
     match outcome.decision:
         case Cancel():
             raise cancelled(outcome)
-        case Redirect(to):
+        case Redirect(to) if not around.here(to):
             raise Redirected(to, outcome.hook)
+        case Redirect():
+            # The hooks that follow have not run yet.
+            rest = stream_around(
+                around, outcome.value, start=outcome.position, branch=branch, earlier=outcome
+            )
         case Replace(result):
-            items: Sequence[T] = around.replaced(result)
+            rest = _each(around.replaced(result))
         case Fork():
-            items = await _fork(around, outcome, branch)
+            rest = _kept_or(around, outcome, _forked(around, outcome, branch))
         case _:
-            async with aclosing(_perform(around, outcome, branch)) as stream:
-                async for item in stream:
-                    yield item
-            return
-    for item in items:
-        yield item
+            rest = _kept_or(around, outcome, _perform(around, outcome, branch))
+    async with aclosing(rest) as stream:
+        async for item in stream:
+            yield item
 
 
 async def run_around(
@@ -103,6 +120,7 @@ async def run_around(
     operation: Callable[[V], Awaitable[T]],
     *,
     replaced: Callable[[Any], T],
+    here: Callable[[str], bool] = _never,
     scope: Scope = NOWHERE,
 ) -> T:
     """Run an operation with one result as the hooks before it decide; see `stream_around`."""
@@ -117,6 +135,7 @@ async def run_around(
         replaced=lambda result: [replaced(result)],
         joined=lambda branches: branches[0],
         length=len,
+        here=here,
         scope=scope,
     )
     async with aclosing(stream_around(around, value)) as items:
@@ -125,14 +144,40 @@ async def run_around(
     raise AssertionError("an operation with one result gave none")
 
 
-async def _perform(around: Around[V, T], outcome: Outcome[V], branch: str) -> AsyncGenerator[T]:
-    """Do it, from the cache or again where hooks asked for that."""
+def _after(earlier: Outcome[V] | None, outcome: Outcome[V]) -> Outcome[V]:
+    """Return what hooks decided together with what those before them did."""
+    if earlier is None:
+        return outcome
+    return msgspec.structs.replace(
+        outcome, retry=outcome.retry or earlier.retry, cache=outcome.cache or earlier.cache
+    )
+
+
+async def _each(items: Sequence[T]) -> AsyncGenerator[T]:
+    for item in items:
+        yield item
+
+
+async def _kept_or(around: Around[V, T], outcome: Outcome[V], doing: AsyncGenerator[T]) -> AsyncGenerator[T]:
+    """Take the result from the cache, or do it and keep the result, where hooks asked for that."""
     cache, point = outcome.cache, around.point.name
-    if cache is not None and (known := around.hooks.cache.get(point, cache.key)) is not None:
-        for item in known:
-            yield item
-        return
+    known = around.hooks.cache.get(point, cache.key) if cache is not None else None
+    if known is not None:
+        await doing.aclose()
+        doing = _each(around.kept(known))
     items: list[T] = []
+    async with aclosing(doing) as stream:
+        async for item in stream:
+            if cache is not None:
+                items.append(item)
+            yield item
+    if cache is not None and known is None:
+        around.hooks.cache.put(point, cache.key, items, cache.ttl)
+
+
+async def _perform(around: Around[V, T], outcome: Outcome[V], branch: str) -> AsyncGenerator[T]:
+    """Do it, again where hooks asked for that."""
+    point = around.point.name
     attempt = 1
     while True:
         begun = False
@@ -140,10 +185,8 @@ async def _perform(around: Around[V, T], outcome: Outcome[V], branch: str) -> As
             async with aclosing(around.operation(outcome.value, branch)) as stream:
                 async for item in stream:
                     begun = True
-                    if cache is not None:
-                        items.append(item)
                     yield item
-            break
+            return
         except WorkbenchError as error:
             retry = outcome.retry
             if begun or retry is None or attempt >= retry.attempts or error.code == "hook.cancelled":
@@ -152,20 +195,26 @@ async def _perform(around: Around[V, T], outcome: Outcome[V], branch: str) -> As
             await around.hooks.tell_of_retry(point, attempt, wait, error.code, around.scope)
             await asyncio.sleep(wait)
             attempt += 1
-    if cache is not None:
-        around.hooks.cache.put(point, cache.key, items, cache.ttl)
+
+
+async def _forked(around: Around[V, T], outcome: Outcome[V], branch: str) -> AsyncGenerator[T]:
+    for item in await _fork(around, outcome, branch):
+        yield item
 
 
 async def _fork(around: Around[V, T], outcome: Outcome[V], branch: str) -> Sequence[T]:
     """Do the rest once for each value, at the same time, and join what comes of it."""
     fork = outcome.decision
     assert isinstance(fork, Fork)
-    tasks = [
-        asyncio.create_task(
-            _collect(stream_around(around, value, start=outcome.position, branch=f"{branch}.{number}")),
-            name=f"fork-{around.point.name}-{number}",
-        )
+    # What is kept is the result of the whole; each branch is tried again by itself.
+    earlier = Outcome(outcome.value, retry=outcome.retry)
+    branches = [
+        stream_around(around, value, start=outcome.position, branch=f"{branch}.{number}", earlier=earlier)
         for number, value in enumerate(fork.values, 1)
+    ]
+    tasks = [
+        asyncio.create_task(_collect(each), name=f"fork-{around.point.name}-{number}")
+        for number, each in enumerate(branches, 1)
     ]
     try:
         if fork.join == "first":

@@ -124,7 +124,7 @@ class ModelCall(Value, frozen=True):
 
 
 class ModelReply(Value, frozen=True):
-    """What a model wrote; `reason` is stop, length, context, cancelled or cache."""
+    """What a model wrote; `reason` is stop, length, context, cancelled or hook."""
 
     model: str
     text: str

@@ -66,13 +66,17 @@ async def answer(it: Bench, model: Model) -> str:
 
 
 async def hooks_answer(it: Bench, *given: Any) -> None:
+    await answer_at(it, "model:before", *given)
+
+
+async def answer_at(it: Bench, point: str, *given: Any) -> None:
     for number, what in enumerate(given):
 
         def act(_context: Context, what: Any = what) -> Any:
             return what
 
         act.__name__ = f"answer_{number}"
-        await it.add("model:before", act, trusted=True)
+        await it.add(point, act, trusted=True)
 
 
 async def test_without_hooks_it_is_done_as_it_is() -> None:
@@ -192,6 +196,34 @@ async def test_a_redirect_inside_of_a_fork_is_an_error_with_the_hooks_name() -> 
         await hooks_answer(it, Fork(FORK), Redirect("there"))
         with pytest.raises(HookError, match=r"test\.answer_1"):
             await answer(it, Model())
+
+
+async def test_a_fork_keeps_what_hooks_before_it_decided() -> None:
+    model = Model(failures=2)
+    async with bench() as it:
+        await hooks_answer(it, NOW, Cache("one"), Fork(FORK))
+        whole = "10 11 12 |220 221 222 |30 31 32 "
+        assert await answer(it, model) == whole
+        assert len(model.calls) == 5
+        assert await answer(it, model) == whole
+        assert len(model.calls) == 5
+
+
+async def test_a_redirect_to_where_it_is_done_anyway_goes_on_with_the_hooks_that_follow() -> None:
+    ran: list[str] = []
+
+    async def run(call: CommandCall) -> str:
+        if not ran:
+            ran.append("failed")
+            raise ModelError("bad_request", "no")
+        return str(call.arguments)
+
+    async with bench() as it:
+        await answer_at(it, "command:before", NOW, Redirect("here"), Modified({"arguments": {"b": 2}}))
+        call = CommandCall(command="x", arguments={}, face="cli")
+        here = "here".__eq__
+        answered = await run_around(it.hooks, COMMAND_BEFORE, call, run, replaced=str, here=here)
+    assert answered == "{'b': 2}"
 
 
 async def test_a_caller_who_leaves_ends_every_branch() -> None:

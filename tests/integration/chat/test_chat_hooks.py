@@ -37,6 +37,12 @@ async def ask(workbench: Workbench, text: str = QUESTION, session_id: str | None
         return [part async for part in turn]
 
 
+def copied_model(folder: Path) -> Path:
+    copy = folder / "other.gguf"
+    copy.write_bytes((Path(__file__).parents[3] / "assets/models/guide/guide.gguf").read_bytes())
+    return copy
+
+
 def streamed(found: list[parts.Part]) -> str:
     text = ""
     for part in found:
@@ -288,8 +294,10 @@ async def test_a_model_that_cannot_be_loaded_is_replaced_by_another(
     assert isinstance((await ask(workbench))[-1], parts.ReplyFinished)
 
 
-async def test_hooks_that_send_a_turn_round_in_circles_end_it(workbench: Workbench) -> None:
-    await add(workbench, "model:before", lambda _c: Redirect("guide"))
+async def test_hooks_that_send_a_turn_round_in_circles_end_it(workbench: Workbench, tmp_path: Path) -> None:
+    other = copied_model(tmp_path)
+    away = {"guide": str(other), "other": "guide"}
+    await add(workbench, "model:before", lambda c: Redirect(away[c.value.model]))
     failed = (await ask(workbench))[-1]
     assert isinstance(failed, parts.ReplyFailed)
     assert "one model to another" in failed.error["message"]

@@ -1,0 +1,150 @@
+"""Hooks where a real turn ends or begins again: nothing is written twice, lost, or counted wrongly."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.app.chat import parts
+from workbench.app.hooks.hook import Hook, HookContext
+from workbench.app.hooks.results import Cache, Cancel, Redirect, Replace, Retry
+from workbench.app.workbench import Workbench
+
+Context = HookContext[Any]
+QUESTION = "what is workbench?"
+GUIDE = Path(__file__).parents[3] / "assets/models/guide/guide.gguf"
+
+
+@pytest.fixture
+async def workbench(tmp_path: Path) -> AsyncIterator[Workbench]:
+    async with Workbench.open(tmp_path / "profile", environ={}) as opened:
+        yield opened
+
+
+async def add(workbench: Workbench, point: str, function: Callable[[Context], Any]) -> None:
+    hook_id = f"test.{point.replace(':', '_')}"
+    await workbench.hooks.add([Hook(id=hook_id, point=point, function=function, trusted=True)])
+
+
+async def ask(workbench: Workbench, session_id: str | None = None) -> list[parts.Part]:
+    session = session_id or (await workbench.sessions.create()).id
+    async with aclosing(workbench.chat.send(session, QUESTION)) as turn:
+        return [part async for part in turn]
+
+
+def finished(found: list[parts.Part]) -> parts.ReplyFinished:
+    assert isinstance(found[-1], parts.ReplyFinished), found[-1]
+    return found[-1]
+
+
+def shown(found: list[parts.Part]) -> str:
+    text = ""
+    for part in found:
+        whole = parts.rewritten(part)
+        text = whole if whole is not None else text + (part.text if isinstance(part, parts.TextDelta) else "")
+    return text
+
+
+async def stored(workbench: Workbench, found: list[parts.Part]) -> str:
+    return (await workbench.messages.get(finished(found).message_id)).text
+
+
+async def kill_in_the_middle(workbench: Workbench) -> None:
+    killed = False
+
+    def kill(context: Context) -> None:
+        nonlocal killed
+        pid = workbench.models.worker.pid
+        if not killed and pid is not None:
+            killed = True
+            os.kill(pid, signal.SIGKILL)
+
+    await add(workbench, "token:batch", kill)
+
+
+async def test_another_model_begins_anew_after_a_part_of_a_reply(
+    workbench: Workbench, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.gguf"
+    other.write_bytes(GUIDE.read_bytes())
+    whole = await stored(workbench, await ask(workbench))
+    await kill_in_the_middle(workbench)
+    await add(workbench, "model:failed", lambda _c: Redirect(str(other)))
+    found = await ask(workbench)
+    assert any(isinstance(part, parts.TextRewritten) for part in found)
+    assert shown(found) == await stored(workbench, found) == whole
+
+
+def sends(to: str, _context: Context) -> Redirect:
+    return Redirect(to)
+
+
+async def test_a_model_that_is_sent_to_itself_answers(workbench: Workbench, tmp_path: Path) -> None:
+    other = tmp_path / "other.gguf"
+    other.write_bytes(GUIDE.read_bytes())
+    for to in ("guide", str(other)):
+        await add(workbench, "model:before", partial(sends, to))
+        assert finished(await ask(workbench)).reason == "stop"
+    assert workbench.models.loaded is not None
+    assert workbench.models.loaded.file.name == "other"
+
+
+async def test_a_rest_from_a_hook_loses_no_tokens(workbench: Workbench) -> None:
+    await kill_in_the_middle(workbench)
+    await add(workbench, "model:failed", lambda _c: Replace(" [the end]"))
+    found = await ask(workbench)
+    usage = finished(found).usage
+    assert shown(found).endswith(" [the end]")
+    assert usage.prompt_tokens > 0
+    assert usage.reply_tokens > 0
+    assert usage.tokens_per_second >= 0
+
+
+async def test_what_is_written_in_vain_is_counted_and_a_kept_reply_is_not(workbench: Workbench) -> None:
+    one = finished(await ask(workbench)).usage
+    await add(workbench, "model:after", lambda _c: Retry(delay=0, attempts=2, cap=0))
+    twice = finished(await ask(workbench)).usage
+    assert (twice.prompt_tokens, twice.reply_tokens) == (2 * one.prompt_tokens, 2 * one.reply_tokens)
+    await workbench.hooks.remove(["test.model_after"])
+    await add(workbench, "model:before", lambda _c: Cache("one"))
+    first, again = await ask(workbench), await ask(workbench)
+    assert shown(first) == shown(again)
+    assert finished(first).usage.reply_tokens == one.reply_tokens
+    kept = finished(again).usage
+    assert (kept.prompt_tokens, kept.reply_tokens, kept.tokens_per_second) == (0, 0, 0.0)
+
+
+async def test_a_hook_gives_the_reply_when_there_is_not_even_a_model(workbench: Workbench) -> None:
+    await add(workbench, "model:choose", lambda _c: Redirect("nowhere"))
+    await add(workbench, "message:failed", lambda _c: Replace("I am out of office."))
+    found = await ask(workbench)
+    assert [type(part) for part in found[-2:]] == [parts.ReplyStarted, parts.ReplyFinished]
+    assert shown(found) == await stored(workbench, found) == "I am out of office."
+
+
+@pytest.mark.parametrize("point", ["message:completed", "message:failed", "turn:finished"])
+async def test_stopping_a_turn_ends_a_pause_also_after_the_reply(workbench: Workbench, point: str) -> None:
+    if point == "message:failed":
+        await add(workbench, "model:before", lambda _c: Cancel("no"))
+    breakpoints = workbench.service("plugins").breakpoints
+    breakpoints.set(point)
+    await breakpoints.applied()
+    session = await workbench.sessions.create()
+    with workbench.bus.subscribe("core:hook:paused") as pauses:
+        turn = asyncio.create_task(ask(workbench, session.id))
+        async with asyncio.timeout(30):
+            await pauses.next_batch()
+        assert workbench.chat.stop(session.id)
+        async with asyncio.timeout(10):
+            found = await turn
+    expected = parts.ReplyFailed if point == "message:failed" else parts.ReplyFinished
+    assert isinstance(found[-1], expected)
+    assert not workbench.chat.is_running(session.id)
