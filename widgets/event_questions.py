@@ -6,9 +6,10 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from workbench.app.errors import EventError
+from workbench.app.events.export import format_of
 from workbench.app.events.filter.complete import complete_filter
 from workbench.app.events.filter.parse import parse_filter
 from workbench.app.events.filter.times import TIME_HINT, resolve_time
@@ -20,13 +21,6 @@ from workbench.widgets.event_prompt import Question
 if TYPE_CHECKING:
     from workbench.app.events.event import Event
     from workbench.app.events.export import ExportFormat
-
-_FORMATS: Final[dict[str, ExportFormat]] = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".md": "markdown",
-    ".markdown": "markdown",
-}
 
 
 def filter_question(value: str, earlier: Sequence[str], events: Sequence[Event]) -> Question:
@@ -91,7 +85,7 @@ def read_target(text: str) -> tuple[Path, ExportFormat]:
         EventError: the ending is no known one.
     """
     name = text.strip()
-    format_ = _FORMATS.get(Path(name).suffix.lower())
+    format_ = format_of(Path(name))
     with contextlib.suppress(RuntimeError):  # `~nobody`
         if format_ is not None:
             return Path(name).expanduser().absolute(), format_

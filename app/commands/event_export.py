@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _STDOUT: Final = "-"
 _TOLD_SECONDS: Final = 1.0
+_FORMAT: Final = "JSON lines, or a text to read; what the file's ending says, else JSON lines"
 
 
 @command("events export", summary="Write events to a file.", needs=("log",), reads_only=True)
@@ -29,11 +30,11 @@ async def events_export(
     filter: Words = (),  # noqa: A002 - the argument's name
     *,
     out: Annotated[str, "the file, or - for standard output"],
-    format: Annotated[Literal["jsonl", "markdown"], "JSON lines, or a text to read"] = "jsonl",  # noqa: A002
+    format: Annotated[Literal["jsonl", "markdown"], _FORMAT] | None = None,  # noqa: A002
     force: Annotated[bool, "replace the file if it is there already"] = False,
 ) -> CommandResult:
     """All events that fit, the oldest first. The file is there once it is whole."""
-    from workbench.app.events.export import export_events
+    from workbench.app.events.export import export_events, format_of
     from workbench.app.events.reader import EventReader
 
     now = datetime.now(UTC)
@@ -42,9 +43,10 @@ async def events_export(
         await context.workbench.log.flush()
     reader = EventReader(context.workbench.store)
     if out == _STDOUT:
-        return await _to_stdout(context, reader, wanted, format, now)
+        return await _to_stdout(context, reader, wanted, format or "jsonl", now)
     path = await asyncio.to_thread(lambda: Path(out).expanduser().absolute())
-    if not force and await asyncio.to_thread(path.exists):
+    chosen = format or format_of(path) or "jsonl"
+    if not force and await asyncio.to_thread(path.is_file):
         raise CommandError(
             "bad_argument", f"The file {path} is there already.", "--force replaces it.", argument="out"
         )
@@ -56,9 +58,9 @@ async def events_export(
             told = monotonic()
             await context.say(f"{count} events written")
 
-    count = await export_events(reader, wanted, path, format, now=now, replace=force, progress=progress)
-    data = {"path": str(path), "format": format, "events": count}
-    return CommandResult(data=data, lines=[f"{count} events are in {path}."])
+    count = await export_events(reader, wanted, path, chosen, now=now, replace=force, progress=progress)
+    data = {"path": str(path), "format": chosen, "events": count}
+    return CommandResult(data=data, lines=[f"{count} event{' is' if count == 1 else 's are'} in {path}."])
 
 
 async def _to_stdout(

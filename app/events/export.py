@@ -30,6 +30,12 @@ ExportFormat = Literal["jsonl", "markdown"]
 Progress = Callable[[int], Awaitable[None]]
 """Is told how many events have been written so far."""
 
+_ENDINGS: Final[dict[str, ExportFormat]] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".md": "markdown",
+    ".markdown": "markdown",
+}
 _PAGE: Final = 1_000
 _WIDTH: Final = 200
 _LONGEST_NAME: Final = 100
@@ -123,6 +129,9 @@ class _File:
         """Check where it will be, and make the unfinished file, for its owner alone."""
         if self._path.is_dir():
             raise _unwritable(self._path, "it is a folder")
+        if self._path.exists() and not self._path.is_file():
+            # To put a file in the place of a device or a pipe would take that away from everybody.
+            raise _unwritable(self._path, "it is no ordinary file")
         if self._path.exists() and not replace:
             hint = "Choose another name, or have it replaced."
             raise EventError("not_exported", f"The file {self._path} is there already.", hint)
@@ -153,6 +162,11 @@ def _unwritable(path: Path, reason: str) -> EventError:
     return EventError(
         "not_exported", f"{path} cannot be written: {reason}.", "Choose another file, or free some space."
     )
+
+
+def format_of(path: Path) -> ExportFormat | None:
+    """Return the format that a file's ending stands for, None when it says none."""
+    return _ENDINGS.get(path.suffix.lower())
 
 
 async def _in_thread(work: Callable[[], _Result]) -> _Result:
