@@ -32,6 +32,8 @@ _SLACK_MS: Final = 1.0
 # How many bars that still run are asked whether they hold a new one.
 _MOST_OPEN: Final = 64
 _EMPTY_STEPS: Final = ("load", "prompt", "prefill")
+# It belongs to a turn by its correlation id, but happens whenever somebody looks back at it.
+_REPLAYED: Final = "core:hook:replayed"
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,14 +100,16 @@ def build_timeline(events: Iterable[Event], now: datetime | None = None) -> Time
     """Return the waterfall of one turn's or job's events.
 
     An event whose payload has a number `duration_ms` is a bar that ends at the event's time; the others are
-    marks. A turn goes from the message to the end of its reply.
+    marks. A turn goes from the message to the end of its reply; that its hooks were replayed later is no
+    part of it.
 
     Args:
         events: all events of one correlation id, in any order; any payloads.
         now: while the turn runs, the present time, up to which what has not ended is drawn; None for a turn
             that does not run any more.
     """
-    ordered = sorted(events, key=lambda event: (utc(event.time), event.seq))
+    parts = (event for event in events if event.name != _REPLAYED)
+    ordered = sorted(parts, key=lambda event: (utc(event.time), event.seq))
     if not ordered:
         return Timeline()
     began = utc(ordered[0].time)

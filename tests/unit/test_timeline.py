@@ -52,6 +52,13 @@ def row(timeline: Timeline, label: str) -> Row:
 # --- rows ----------------------------------------------------------------------------------------------
 
 
+def test_that_hooks_were_replayed_later_is_no_part_of_a_turn() -> None:
+    turn = turn_of()
+    later = event("core:hook:replayed", 3_600_000.0, seq=10_000, hook="a.b")
+    assert build_timeline([*turn, later]) == build_timeline(turn)
+    assert build_timeline([later]) == Timeline()
+
+
 def test_a_turn_is_a_tree_of_steps_and_what_they_hold() -> None:
     timeline = build_timeline(turn_of())
     assert outline(timeline) == [
