@@ -95,13 +95,15 @@ class WorkbenchError(Exception):
     """
 
     category: ClassVar[str] = "workbench"
-    exit_code: ClassVar[int] = EXIT_FAILED
+    exit_code: int = EXIT_FAILED
 
     def __init__(self, reason: str, message: str, hint: str = "", **details: Any) -> None:
         super().__init__(message)
         self.code = f"{self.category}.{reason}"
         if self.code not in CODES:
             raise KeyError(f"error code {self.code!r} is not in errors.CODES")
+        if self.code in _ASKED_WRONG:
+            self.exit_code = EXIT_USAGE
         self.message = message
         self.hint = hint
         self.details = details
@@ -201,6 +203,11 @@ class Interrupted(WorkbenchError):
     exit_code = EXIT_INTERRUPTED
 
 
+# Of families whose others say that something failed: here only what was asked for does not exist, so that
+# exit code 1 of `hooks replay` says nothing else than that an answer differs.
+_ASKED_WRONG: Final = frozenset(
+    {"hook.no_breakpoint", "hook.not_found", "hook.unknown_point", "turn.ambiguous", "turn.not_found"}
+)
 _FAMILIES: Final[dict[str, type[WorkbenchError]]] = {
     family.category: family
     for family in (
@@ -220,6 +227,10 @@ _FAMILIES: Final[dict[str, type[WorkbenchError]]] = {
 }
 
 
+def _exit_code(code: str) -> int:
+    return EXIT_USAGE if code in _ASKED_WRONG else _FAMILIES[code.partition(".")[0]].exit_code
+
+
 def reference() -> str:
     """Return the Markdown reference of all error codes."""
     lines = [
@@ -232,7 +243,7 @@ def reference() -> str:
         "|---|---|---|",
     ]
     for code, meaning in CODES.items():
-        lines.append(f"| `{code}` | {meaning} | {_FAMILIES[code.partition('.')[0]].exit_code} |")
+        lines.append(f"| `{code}` | {meaning} | {_exit_code(code)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -67,7 +67,8 @@ async def filter_of(context: CommandContext, wanted: Wanted, now: datetime) -> F
         now: the present moment.
 
     Raises:
-        CommandError: `command.bad_argument`: the filter or a time cannot be read.
+        EventError: `event.bad_filter`: the filter cannot be read.
+        CommandError: `command.bad_argument`: a time cannot be read.
         SessionError: more than one session fits.
     """
     from workbench.app.events.filter.syntax import All, Compare, Everything
@@ -109,7 +110,7 @@ def read_filter(text: str) -> Filter:
     """Return the filter that a text stands for.
 
     Raises:
-        CommandError: `command.bad_argument`; the message points at the place.
+        EventError: `event.bad_filter`; the message points at the place.
     """
     from workbench.app.events.filter.parse import parse_filter, point_at
 
@@ -117,8 +118,7 @@ def read_filter(text: str) -> Filter:
         return parse_filter(text)
     except EventError as error:
         message = "\n".join([error.message, *point_at(text, error)])
-        details = {key: error.details[key] for key in ("position", "length") if key in error.details}
-        raise CommandError("bad_argument", message, error.hint, argument="filter", **details) from error
+        raise EventError("bad_filter", message, error.hint, argument="filter", **error.details) from error
 
 
 async def _session_id(context: CommandContext, text: str) -> str:

@@ -44,5 +44,5 @@ def test_a_turn_of_the_guide_as_a_waterfall(program: Program) -> None:
     assert max(map(len, lines[3:])) <= 80
 
     wrong = program.run("turns", "timeline", "nosuch")
-    assert wrong.returncode == 1
+    assert wrong.returncode == 2
     assert "turn.not_found" in wrong.stderr

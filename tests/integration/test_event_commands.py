@@ -98,15 +98,17 @@ async def test_filters_stand_on_the_line(workbench: Workbench, line: str, wanted
 
 
 async def test_a_wrong_filter_is_pointed_at(workbench: Workbench) -> None:
-    with pytest.raises(CommandError) as caught:
+    with pytest.raises(EventError) as caught:
         await ask(workbench, "/events query 'core:* and paylod.x == 1'")
-    assert caught.value.exit_code == 2
+    assert (caught.value.code, caught.value.exit_code) == ("event.bad_filter", 2)
     sentence, line, mark = caught.value.message.split("\n")
     assert "character 12" in sentence
     assert line == "core:* and paylod.x == 1"
     assert mark.index("^") == line.index("paylod")
     assert "payload.x" in caught.value.hint
     assert caught.value.details["position"] == 11
+    assert caught.value.details["length"] == len("paylod.x")
+    assert "payload" in caught.value.details["expected"]
 
 
 # --- following ----------------------------------------------------------------------------------------
@@ -250,6 +252,28 @@ async def test_a_place_that_takes_no_file(reader: EventReader, tmp_path: Path, p
         await export_events(reader, Everything(), tmp_path / place, "jsonl", now=START, replace=True)
     assert caught.value.code == "event.not_exported"
     assert [each.name for each in tmp_path.iterdir() if each.is_file()] == []
+
+
+async def test_a_place_that_is_no_ordinary_file_stays_as_it_is(reader: EventReader, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(EventError, match="no ordinary file"):
+        await export_events(reader, Everything(), tmp_path / "pipe", "jsonl", now=START, replace=True)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "first"),
+    [("a.md", "", "# Events"), ("a.jsonl", "", '{"name"'), ("a", "", '{"name"'), ("b.md", "jsonl", '{"name"')],
+)
+async def test_a_file_is_written_as_its_name_says(
+    workbench: Workbench, tmp_path: Path, name: str, option: str, first: str
+) -> None:
+    await say_things(workbench, "one")
+    path = tmp_path / name
+    asked = f"/events export test:* --out '{path}'{f' --format {option}' if option else ''}"
+    result = await ask(workbench, asked)
+    assert path.read_text().startswith(first)
+    assert list(result.lines) == [f"1 event is in {path}."]
 
 
 async def test_the_export_command(

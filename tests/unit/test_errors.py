@@ -53,6 +53,10 @@ def test_the_text_is_what_happened_and_what_to_do() -> None:
     ("code", "exit_code"),
     [
         ("turn.busy", 1),
+        ("turn.not_found", 2),
+        ("hook.raised", 1),
+        ("hook.not_found", 2),
+        ("hook.unknown_point", 2),
         ("expect.not_met", 1),
         ("usage.bad_option", 2),
         ("settings.unknown_key", 2),
