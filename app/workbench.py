@@ -21,9 +21,9 @@ from workbench.app.events.bus import EventBus
 from workbench.app.events.log import EventLog
 from workbench.app.hooks import points
 from workbench.app.hooks.hooks import Hooks
+from workbench.app.hooks.notices import pass_notice
 from workbench.app.hooks.point import Point
 from workbench.app.hooks.preferences import read_preferences
-from workbench.app.hooks.results import Cancel
 from workbench.app.hooks.values import Notice, SettingChange, SystemFacts
 from workbench.app.models.models import Models
 from workbench.app.paths import Paths, paths_for
@@ -224,10 +224,10 @@ class Workbench:
         """
         notice = Notice(level=level, code=code, message=message, hint=hint)
         if self.has("hooks"):
-            outcome = await self.hooks.run(points.SYSTEM_NOTICE, notice)
-            if isinstance(outcome.decision, Cancel):
+            passed = await pass_notice(self.hooks, notice)
+            if passed is None:
                 return
-            notice = outcome.value
+            notice = passed
         facts = msgspec.structs.asdict(notice)
         await self.bus.emit("core:system:notice", facts, source="workbench")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
@@ -23,8 +22,9 @@ from workbench.app.events.subscription import Subscription
 from workbench.app.hooks.breakpoints import Breakpoints
 from workbench.app.hooks.hook import NOWHERE, Hook, Scope
 from workbench.app.hooks.hooks import Hooks
-from workbench.app.hooks.points import SYSTEM_NOTICE
+from workbench.app.hooks.notices import pass_notice
 from workbench.app.hooks.values import Notice
+from workbench.app.hooks.within import context_within, points_within, within
 from workbench.app.paths import Paths
 from workbench.app.tasks import end
 
@@ -107,7 +107,7 @@ class PluginHost:
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
-        self._work: asyncio.Queue[Work] = asyncio.Queue(_MOST_WAITING)
+        self._work: asyncio.Queue[tuple[Work, frozenset[str]]] = asyncio.Queue(_MOST_WAITING)
         self._worker: asyncio.Task[None] | None = None
         self._closed = False
         self.dropped = 0
@@ -167,9 +167,9 @@ class PluginHost:
             scope: the session and turn that it belongs to.
         """
         notice = Notice(level=level, code=code, message=message, hint=hint)
-        outcome = await self._parts.hooks.run(SYSTEM_NOTICE, notice, scope)
-        if outcome.decision is None:
-            await self.emit("core:system:notice", msgspec.structs.asdict(outcome.value), scope)
+        passed = await pass_notice(self._parts.hooks, notice, scope)
+        if passed is not None:
+            await self.emit("core:system:notice", msgspec.structs.asdict(passed), scope)
 
     def subscribe(
         self, pattern: str = "*", policy: Policy = "drop_oldest", *, capacity: int = 4096
@@ -239,10 +239,9 @@ class PluginHost:
 
     def begin(self, work: Work, name: str) -> None:
         """Let something run until it ends or the plugin does; an error in it becomes a notice."""
-        # In a context of its own: what holds for a hook that begins it does not hold for the work.
-        task = asyncio.create_task(
-            self._guarded(work), name=f"plugin-{self.plugin}-{name}", context=contextvars.Context()
-        )
+        # In a context of its own: of what holds for a hook that begins it, only its point does for the work.
+        context = context_within(points_within())
+        task = asyncio.create_task(self._guarded(work), name=f"plugin-{self.plugin}-{name}", context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -253,9 +252,9 @@ class PluginHost:
             work: called without arguments; what it returns is awaited. When 256 calls wait, it is left out.
         """
         if threading.get_ident() == self._thread:
-            self._put(work)
+            self._put(work, points_within())
         else:
-            self._loop.call_soon_threadsafe(self._put, work)
+            self._loop.call_soon_threadsafe(self._put, work, points_within())
 
     async def settled(self) -> None:
         """Wait until what `soon` was given so far is done."""
@@ -273,23 +272,24 @@ class PluginHost:
             await end(task)
         await self.remove_hooks(list(self._hooks))
 
-    def _put(self, work: Work) -> None:
+    def _put(self, work: Work, points: frozenset[str]) -> None:
         if self._closed:
             return
         if self._worker is None:
             self._worker = asyncio.create_task(
-                self._do_work(), name=f"plugin-{self.plugin}", context=contextvars.Context()
+                self._do_work(), name=f"plugin-{self.plugin}", context=context_within(frozenset())
             )
         try:
-            self._work.put_nowait(work)
+            self._work.put_nowait((work, points))
         except asyncio.QueueFull:
             self.dropped += 1
 
     async def _do_work(self) -> None:
         while True:
-            work = await self._work.get()
+            work, points = await self._work.get()
             try:
-                await self._guarded(work)
+                with within(points):
+                    await self._guarded(work)
             finally:
                 self._work.task_done()
 
@@ -297,7 +297,13 @@ class PluginHost:
         """Run the plugin's code; what it raises is told and ends nothing else."""
         try:
             await work()
-        except Exception as error:
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # The plugin's own cancel, which ends that work and no other.
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            # Also what would end the program.
             known = isinstance(error, WorkbenchError)
             reason = str(error) if known else f"{type(error).__name__}: {error}"
             code = error.code if isinstance(error, WorkbenchError) else "hook.raised"
