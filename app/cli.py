@@ -259,6 +259,9 @@ def _start_tui(common: CommonOptions, session: str | None, continue_last: bool) 
         )
     if common.json:
         raise UsageError("bad_option", "--json needs -p, --headless or a subcommand.", hint)
+    # Textual reads it when it is imported. What a key changes waits for the next of its frames: with 60 a
+    # second, and one left out while a list is flooded, up to 33 ms.
+    os.environ.setdefault("TEXTUAL_FPS", "120")
     from workbench.app.tui import run
 
     return run(

@@ -81,7 +81,7 @@ class HooksScreen(Screen[None]):
         Binding("1", "show('hooks')", "Hooks", id="hooks.hooks"),
         Binding("2", "show('traces')", "Traces", id="hooks.traces_view"),
         Binding("escape,q", "leave", "Close what is open; go back", id="hooks.leave"),
-        Binding("ctrl+g", "dismiss_all", "Go back", id="hooks.back", show=False),
+        Binding("ctrl+t", "dismiss_all", "Go back", id="hooks.back", show=False),
     ]
 
     def __init__(

@@ -58,7 +58,7 @@ class MainScreen(Screen[None]):
         Binding("ctrl+n", "new_session", "New session", id="session.new"),
         Binding("ctrl+s", "sessions", "Sessions: show, go there, hide", id="view.sessions"),
         Binding("ctrl+e", "events", "Events: show or hide", id="view.events"),
-        Binding("ctrl+g", "hooks", "Hooks and traces", id="view.hooks"),
+        Binding("ctrl+t", "hooks", "Hooks and traces", id="view.hooks"),
         Binding("ctrl+r", "again", "Answer again, or go on where it was cut off", id="reply.again"),
         Binding("ctrl+y", "copy", "Copy the last reply", id="reply.copy"),
         Binding("escape", "escape", "Stop the reply; close; step back", id="step.back"),

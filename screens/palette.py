@@ -17,7 +17,7 @@ KEYS: Final[Mapping[str, str]] = {
     "regenerate": "ctrl+r",
     "stop": "esc",
     "view events": "ctrl+e",
-    "view hooks": "ctrl+g",
+    "view hooks": "ctrl+t",
     "view sessions": "ctrl+s",
 }
 """The keys of commands that have one."""

@@ -230,6 +230,7 @@ class EventList(ScrollView, can_focus=True, inherit_bindings=False):
     def watch_following(self, following: bool) -> None:
         if following:
             self._scroll(self.max_scroll_y)
+            self._ask()
             self.refresh()
         else:
             self._seen = self._rows.last

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _GAP_PAGE: Final = 20_000
 _TOLD_SECONDS: Final = 0.05
+# A screen of rows is told at once; fewer wait for more, as each telling costs a frame.
+_FIRST_ROWS: Final = 64
 # After each piece it rests as long as the piece took, so that reading a whole log leaves room for the keys.
 _LONGEST_REST: Final = 0.05
 
@@ -47,7 +49,7 @@ class EventSearch:
         self._now = now
         self._flush = flush
         self._on_found = on_found
-        self._told = 0.0
+        self._told = self._began = monotonic()
         self._gap: tuple[int, int] | None = None
         self._wake = asyncio.Event()
 
@@ -87,7 +89,8 @@ class EventSearch:
 
     def _tell(self) -> None:
         now = monotonic()
-        if len(self.rows) and now - self._told >= _TOLD_SECONDS:
+        first = self._told == self._began and len(self.rows) >= _FIRST_ROWS
+        if len(self.rows) and (first or now - self._told >= _TOLD_SECONDS):
             self._told = now
             self._on_found()
 

@@ -226,6 +226,8 @@ class EventsPane(EventsView):
 
     def _close_prompt(self) -> None:
         if self._prompt is not None:
+            # Out of sight at once: its removal takes a frame of its own.
+            self._prompt.display = False
             self._prompt.remove()
             self._prompt, self._opening = None, False
             self.remove_class("-asking")
@@ -235,11 +237,12 @@ class EventsPane(EventsView):
         from workbench.widgets.event_questions import read_time
 
         event.stop()
-        self._close_prompt()
         if event.kind == "filter" and self._filters is not None:
+            # The search begins before the screen is laid out anew.
             self._filters.use(event.text)
             self._apply()
-        elif event.kind == "time" and event.text:
+        self._close_prompt()
+        if event.kind == "time" and event.text:
             self._walk_by(self._go_to_time(read_time(event.text, self._now())))
         elif event.kind == "export":
             self._export(event.text)

@@ -361,14 +361,14 @@ def test_the_keys_that_fit_are_shown() -> None:
 async def test_it_opens_over_the_chat_and_shows_what_a_turn_did(start: Start) -> None:
     async with start(size=(120, 40)) as shell:
         await shell.ask("hello")
-        await shell.pilot.press("ctrl+g")
+        await shell.pilot.press("ctrl+t")
         await shell.until(lambda: isinstance(shell.app.screen, HooksScreen), "the hooks")
         screen = shell.app.screen
         assert isinstance(screen, HooksScreen)
         await shell.until(lambda: "security" in shell.text(), "the bundled hooks")
         await shell.pilot.press("2", "t")
         await shell.until(lambda: "of the turn" in shell.text(), "the turn")
-        await shell.pilot.press("ctrl+g")
+        await shell.pilot.press("ctrl+t")
         await shell.until(lambda: shell.app.screen is shell.main, "the chat")
         await shell.main.commands.run("/view hooks traces", "palette")
         await shell.until(lambda: "took" in shell.text(), "the traces")
