@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from workbench.app.commands.bind import Invocation
+from workbench.app.commands.bind import Invocation, bind_texts
 from workbench.app.commands.command import Command, CommandContext, CommandResult
 from workbench.app.errors import CommandError
 
@@ -54,7 +54,7 @@ async def run_hooked(invocation: Invocation, context: CommandContext, find: Find
             try:
                 return await _run_around(hooks, invocation, context, scope)
             except Redirected as redirected:
-                invocation = Invocation(find(redirected.to), invocation.values)
+                invocation = _sent_on(invocation, find(redirected.to), context)
     raise CommandError("not_available", f"{invocation.command.name}: hooks sent it from command to command.")
 
 
@@ -75,8 +75,41 @@ async def _run_around(
     async def run(decided: CommandCall) -> CommandResult:
         return await command.run(context, **_values(command, invocation.values, told, decided.arguments))
 
-    result = await run_around(hooks, points.COMMAND_BEFORE, call, run, replaced=_answer, scope=scope)
+    result = await run_around(
+        hooks,
+        points.COMMAND_BEFORE,
+        call,
+        run,
+        replaced=_answer,
+        here=lambda to: to == command.name,
+        scope=scope,
+    )
     return await _changed(hooks, command, result, scope)
+
+
+def _sent_on(invocation: Invocation, command: Command, context: CommandContext) -> Invocation:
+    """Return another command with the arguments that were given to the one that a hook sends there.
+
+    Raises:
+        CommandError: `command.bad_argument`: it takes none of that name, or needs one that was not given;
+            `command.not_available`: it cannot be used here now.
+    """
+    from workbench.app.events.event import plain
+
+    reason = command.available(context)
+    if reason is not None:
+        raise CommandError("not_available", f"{command.name}: {reason}", command=command.name)
+    known = {argument.parameter for argument in command.arguments}
+    given: dict[str, Any] = {}
+    for argument in invocation.command.arguments:
+        value = invocation.values[argument.parameter]
+        if not argument.required and value == argument.default:
+            continue
+        if argument.parameter not in known:
+            sent = f"A hook sent {invocation.command.name} to {command.name}"
+            raise CommandError("bad_argument", f"{sent}, which does not take {argument.name}.")
+        given[argument.parameter] = plain(value)
+    return bind_texts(command, given)
 
 
 async def _changed(hooks: Hooks, command: Command, result: CommandResult, scope: Scope) -> CommandResult:
