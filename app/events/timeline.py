@@ -121,7 +121,7 @@ def build_timeline(events: Iterable[Event], now: datetime | None = None) -> Time
     if present is not None and received is not None:
         bars += _unfinished(bars, max(present, bars[-1].end))
     whole = _whole(bars, received, ending, began, present)
-    shown = _fold(_kept_inside(bars, whole))
+    shown = _fold(_kept_inside(_read_before_written(bars), whole))
     first = min((bar.start for bar in shown), default=whole.start)
     first = min(first, whole.start)
     last = max(whole.end, max((bar.end for bar in shown), default=whole.end))
@@ -234,6 +234,25 @@ def _step(
         tokens=tokens,
         running=running,
     )
+
+
+def _read_before_written(bars: Sequence[Bar]) -> list[Bar]:
+    """Move reading a prompt to before the writing that followed it.
+
+    That it ended is told when the first text arrives, which a busy program notices late.
+    """
+    moved, writing = list(bars), None
+    for place in range(len(bars) - 1, -1, -1):
+        bar = bars[place]
+        if bar.name != STEP:
+            continue
+        if bar.kind == "decode":
+            writing = bar
+        elif bar.kind == "prefill" and writing is not None and bar.end > writing.start:
+            moved[place] = msgspec.structs.replace(
+                bar, start=writing.start - (bar.end - bar.start), end=writing.start
+            )
+    return moved
 
 
 def _kept_inside(bars: Iterable[Bar], whole: Bar) -> list[Bar]:

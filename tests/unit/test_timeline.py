@@ -52,6 +52,19 @@ def row(timeline: Timeline, label: str) -> Row:
 # --- rows ----------------------------------------------------------------------------------------------
 
 
+def test_a_prompt_is_read_before_the_reply_is_written_however_late_that_was_noticed() -> None:
+    events = [
+        event("core:chat:message_received", 0.0, 1),
+        event("core:chat:step_finished", 40.0, 2, step="prefill", duration_ms=4.0),
+        event("core:chat:step_finished", 41.0, 3, step="decode", duration_ms=16.0),
+        event("core:chat:reply_finished", 42.0, 4, reason="stop"),
+    ]
+    timeline = build_timeline(events)
+    prefill, decode = row(timeline, "prefill"), row(timeline, "decode")
+    assert (prefill.start_ms, prefill.duration_ms) == pytest.approx((21.0, 4.0))
+    assert (decode.start_ms, decode.duration_ms) == pytest.approx((25.0, 16.0))
+
+
 def test_that_hooks_were_replayed_later_is_no_part_of_a_turn() -> None:
     turn = turn_of()
     later = event("core:hook:replayed", 3_600_000.0, seq=10_000, hook="a.b")
