@@ -170,6 +170,11 @@ class _Answer:
         """Whether a part of the answer has been given, so that it cannot be begun again."""
         self._stream = Stream(1)
 
+    @property
+    def columns(self) -> int | None:
+        """Cells of a line, where a terminal shows the answer."""
+        return self._stream.columns
+
     async def hand_out(self, items: Sequence[Any], lines: Sequence[str]) -> None:
         """Write a piece of the answer; see `command.HandOut`."""
         from workbench.app.headless.lines import to_json
@@ -214,5 +219,6 @@ async def _run_in(
         overrides=options.overrides,
         say=narrator.progress,
         hand_out=answer.hand_out,
+        columns=answer.columns,
     )
     return await interrupts.guard(builtin_registry().run(invocation, context))

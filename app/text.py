@@ -29,6 +29,13 @@ def one_line(text: str, width: int) -> str:
     return line if len(line) <= width and len(text) <= 8 * width else line[: max(width - 1, 0)] + "…"
 
 
+def cut(text: str, cells: int) -> str:
+    """Return a line of text that takes at most so many cells of a terminal; what is cut ends with `…`."""
+    from rich.cells import cell_len, set_cell_size
+
+    return text if cell_len(text) <= cells else f"{set_cell_size(text, max(cells - 1, 0)).rstrip()}…"
+
+
 def storable(text: str) -> str:
     """Return `text` with question marks for lone surrogates, which come from undecodable input."""
     return text.encode("utf-8", "replace").decode()

@@ -14,7 +14,7 @@ from workbench.app.commands.command import Command, CommandContext, CommandResul
 from workbench.app.commands.event_export import events_export
 from workbench.app.commands.event_filters import Time, Wanted, Words, filter_of
 from workbench.app.errors import CommandError
-from workbench.app.text import one_line
+from workbench.app.text import cut, one_line
 
 if TYPE_CHECKING:
     from workbench.app.events.event import Event
@@ -24,6 +24,8 @@ Limit = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 First = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]
 _PAYLOAD_WIDTH: Final = 120
+# A narrower terminal shows more of what happened when it is spared the year and the milliseconds.
+_ROOMY: Final = 100
 _NOTHING: Final = "No event fits."
 
 
@@ -45,7 +47,7 @@ async def events_tail(
     now = datetime.now(UTC)
     wanted = await filter_of(context, Wanted(words=filter), now)
     await flush_log(context)
-    return _answer(await EventReader(context.workbench.store).newest(wanted, limit, now=now))
+    return _answer(context, await EventReader(context.workbench.store).newest(wanted, limit, now=now))
 
 
 @command("events query", summary="Find events in the log.", needs=("log", "sessions"), reads_only=True)
@@ -70,8 +72,8 @@ async def events_query(  # noqa: PLR0913 - each is an option
     await flush_log(context)
     reader = EventReader(context.workbench.store)
     if newest:
-        return _answer(await reader.newest(wanted, limit, now=now))
-    return _answer(await reader.after(wanted, 0, limit, now=now))
+        return _answer(context, await reader.newest(wanted, limit, now=now))
+    return _answer(context, await reader.after(wanted, 0, limit, now=now))
 
 
 async def flush_log(context: CommandContext) -> None:
@@ -80,15 +82,24 @@ async def flush_log(context: CommandContext) -> None:
         await context.workbench.log.flush()
 
 
-def event_line(event: Event) -> str:
-    """Return an event as one line for people."""
+def event_line(event: Event, columns: int | None = None) -> str:
+    """Return an event as one line for people.
+
+    Args:
+        event: the event.
+        columns: cells that the line has; None for a line that nothing limits but what can be read.
+    """
     time = event.time.astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-    payload = one_line(msgspec.json.encode(event.payload).decode(), _PAYLOAD_WIDTH)
-    return f"{event.seq:>7}  {time}  {event.name}  {payload}"
+    if columns is None:
+        payload = one_line(msgspec.json.encode(event.payload).decode(), _PAYLOAD_WIDTH)
+        return f"{event.seq:>7}  {time}  {event.name}  {payload}"
+    shown = time if columns >= _ROOMY else time[len("2026-") : -len(".000")]
+    payload = one_line(msgspec.json.encode(event.payload).decode(), columns)
+    return cut(f"{event.seq:>7}  {shown}  {event.name}  {payload}", columns)
 
 
-def _answer(events: list[Event]) -> CommandResult:
-    lines = [event_line(event) for event in events]
+def _answer(context: CommandContext, events: list[Event]) -> CommandResult:
+    lines = [event_line(event, context.columns) for event in events]
     return CommandResult(data=[_data(event) for event in events], lines=lines or [_NOTHING])
 
 
@@ -124,7 +135,8 @@ async def _follow(
         async with asyncio.timeout(seconds):
             async for events in _newest_and_coming(context, wanted, now, limit, new):
                 await context.hand_out(
-                    [_data(event) for event in events], [event_line(event) for event in events]
+                    [_data(event) for event in events],
+                    [event_line(event, context.columns) for event in events],
                 )
                 shown += len(events)
     except TimeoutError:

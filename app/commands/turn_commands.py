@@ -11,7 +11,7 @@ import msgspec
 
 from workbench.app.commands.arguments import Completes, Completion
 from workbench.app.commands.command import Command, CommandContext, CommandResult, Face, command
-from workbench.app.text import one_line
+from workbench.app.text import cut, one_line
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from workbench.app.events.turns import TurnLine
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
-Width = Annotated[int, msgspec.Meta(ge=40, le=1_000)]
+_NARROWEST: Final = 40
+_COLUMNS: Final = 100
+Width = Annotated[int, msgspec.Meta(ge=_NARROWEST, le=1_000)]
 # The palette has `view timeline`, which shows the same on a screen of its own.
 _FACES: Final[frozenset[Face]] = frozenset({"cli", "headless", "slash", "repl"})
 _COMPLETIONS: Final = 50
 _FLUSH_SECONDS: Final = 2.0
 _QUESTION: Final = 48
+_ROOMY: Final = 120
+_SHORT_ID: Final = 8
 
 
 async def _turn_ids(context: CommandContext, prefix: str) -> Sequence[Completion]:
@@ -77,7 +81,7 @@ async def turns_timeline(
     turn: TurnId | None = None,
     *,
     session: SessionId | None = None,
-    width: Annotated[Width, "columns of the picture"] = 100,
+    width: Annotated[Width, "columns of the picture; the terminal's, else 100"] | None = None,
 ) -> CommandResult:
     """Without an id it is the session's last turn; without a session the last of all.
 
@@ -96,7 +100,7 @@ async def turns_timeline(
     events = await turn_events(reader, turn_id)
     timeline = build_timeline(events)
     data = {"turn": turn_id, **msgspec.to_builtins(timeline)}
-    return CommandResult(data=data, lines=_picture(turn_id, timeline, width))
+    return CommandResult(data=data, lines=_picture(turn_id, timeline, width or _columns(context)))
 
 
 async def _reader(context: CommandContext) -> EventReader:
@@ -116,6 +120,10 @@ async def _session_id(context: CommandContext, text: str | None) -> str | None:
     return (await context.workbench.sessions.get(text)).id
 
 
+def _columns(context: CommandContext) -> int:
+    return max(_NARROWEST, context.columns) if context.columns is not None else _COLUMNS
+
+
 def _picture(turn_id: str, timeline: Timeline, width: int) -> list[str]:
     from workbench.app.events.waterfall import figures_text, waterfall_lines
 
@@ -133,9 +141,13 @@ async def _line(context: CommandContext, turn: TurnLine) -> str:
         question = ""
     took = duration_text(turn.duration_ms) if turn.duration_ms is not None else "no end"
     tokens = f"{turn.reply_tokens:,} tokens" if turn.reply_tokens is not None else ""
-    return (
-        f"{turn.id}  {_local(turn.began)}  {took:>10}  {tokens:>13}  {turn.outcome:<9}  {question}".rstrip()
-    )
+    rest = f"{took:>10}  {tokens:>13}  {turn.outcome:<9}  {question}".rstrip()
+    columns = context.columns
+    if columns is None or columns >= _ROOMY:
+        line = f"{turn.id}  {_local(turn.began)}  {rest}"
+        return line if columns is None else cut(line, columns)
+    # The end of an id is enough to ask for its turn.
+    return cut(f"{turn.id[-_SHORT_ID:]}  {_local(turn.began)[len('2026-') :]}  {rest}", columns)
 
 
 def _local(time: datetime) -> str:

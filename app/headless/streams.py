@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import select
 
@@ -24,6 +25,15 @@ class Stream:
         self._descriptor = descriptor
         self._lock = asyncio.Lock()
         self.is_terminal = os.isatty(descriptor)
+
+    @property
+    def columns(self) -> int | None:
+        """Cells of a line of the terminal as it is now; None where there is none, or it has no size."""
+        if not self.is_terminal:
+            return None
+        with contextlib.suppress(OSError):
+            return os.get_terminal_size(self._descriptor).columns or None
+        return None
 
     async def write(self, text: str) -> None:
         """Write all of `text` as UTF-8; waits as long as the reader lets it.

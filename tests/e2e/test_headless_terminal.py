@@ -6,9 +6,11 @@ import os
 import pty
 import subprocess
 import sys
+import termios
 
 import pexpect
 import pytest
+from rich.cells import cell_len
 
 from workbench.tests.e2e.headless_process import PATIENCE_S, Program
 
@@ -17,9 +19,10 @@ pytestmark = pytest.mark.e2e
 NASTY = "\x1b]0;owned\x07 \x9b2J \x1b[31mred"
 
 
-def on_terminal(program: Program, *arguments: str) -> str:
-    """Return what a terminal gets to see of standard output."""
+def on_terminal(program: Program, *arguments: str, columns: int = 0) -> str:
+    """Return what a terminal of so many columns gets to see of standard output; 0 is one without a size."""
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
     with os.fdopen(ours, "rb", buffering=0) as terminal:
         process = subprocess.Popen(
             [sys.executable, "-m", "workbench", "--data-dir", str(program.profile), *arguments],
@@ -52,6 +55,21 @@ def test_what_a_terminal_would_act_on_is_made_visible(program: Program) -> None:
     ):
         shown = on_terminal(program, *arguments)
         assert not {"\x1b", "\x9b", "\x07"} & set(shown), arguments
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_lines_about_events_and_turns_fit_the_terminal(program: Program, columns: int) -> None:
+    assert program.run("-p", "größe 日本 what does ctrl+p do? " * 4).returncode == 0
+    for arguments in (["events", "tail"], ["events", "query", "core:chat:*"], ["turns", "list"]):
+        lines = on_terminal(program, *arguments, columns=columns).splitlines()
+        assert max(map(cell_len, lines)) <= columns, arguments
+        assert any(line.endswith("…") for line in lines), arguments
+    picture = on_terminal(program, "turns", "timeline", columns=columns).splitlines()[3:]
+    assert max(map(cell_len, picture)) <= columns
+    begins = [line.split()[0] for line in on_terminal(program, "turns", "list", columns=columns).splitlines()]
+    assert program.run("turns", "timeline", begins[0]).returncode == 0
+    piped = program.run("turns", "list").stdout.splitlines()
+    assert len(piped[0]) > 120
 
 
 def test_a_pipe_gets_the_text_as_it_is(program: Program) -> None:

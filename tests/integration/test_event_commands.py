@@ -263,7 +263,12 @@ async def test_a_place_that_is_no_ordinary_file_stays_as_it_is(reader: EventRead
 
 @pytest.mark.parametrize(
     ("name", "option", "first"),
-    [("a.md", "", "# Events"), ("a.jsonl", "", '{"name"'), ("a", "", '{"name"'), ("b.md", "jsonl", '{"name"')],
+    [
+        ("a.md", "", "# Events"),
+        ("a.jsonl", "", '{"name"'),
+        ("a", "", '{"name"'),
+        ("b.md", "jsonl", '{"name"'),
+    ],
 )
 async def test_a_file_is_written_as_its_name_says(
     workbench: Workbench, tmp_path: Path, name: str, option: str, first: str
