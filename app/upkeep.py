@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from workbench.app.config.settings import EventSettings
@@ -34,9 +35,9 @@ async def keep_up(store: Store, hooks: Hooks, settings: EventSettings, notify: N
     """
     await asyncio.sleep(_DELAY)
     while True:
-        for work in (forget(store, hooks, settings), back_up(store, hooks)):
+        for work in (partial(forget, store, hooks, settings), partial(back_up, store, hooks)):
             try:
-                await work
+                await work()
             except StoreError as error:
                 await notify("warning", error.code, f"Upkeep was not done: {error.message}", error.hint)
             except WorkbenchError as error:

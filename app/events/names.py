@@ -273,8 +273,8 @@ class HookRan(Payload, frozen=True):
     """The hooks of a point ran; its time is the end. `context` is what the first got, for replay.
 
     Each of `runs` has hook, plugin, version, started_ms, duration_ms and result, and where they apply
-    changes (field: before, after), answer, error and printed. `screened` says that hooks changed this event
-    itself, to mask secrets say.
+    changes (field: before, after), answer, error and printed; `shortened` where those were too long.
+    `screened` says that hooks changed this event itself, to mask secrets say.
     """
 
     point: str

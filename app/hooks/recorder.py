@@ -25,6 +25,8 @@ _CAPACITY: Final = 4_096
 _GATHER_SECONDS: Final = 0.02
 MOST_CONTEXT: Final = 64 * 1024
 """Bytes of JSON; a longer context is left out of its trace, which can then not be replayed."""
+MOST_ANSWER: Final = 3 * MOST_CONTEXT
+"""The same for an answer, which tells of each change what was before and after it."""
 _MOST_TEXT: Final = 2_000
 
 _encode = msgspec.json.Encoder().encode
@@ -156,7 +158,17 @@ def _ran(run: Run, place: int, private: bool) -> dict[str, Any]:
     answer = run.answers.get(place)
     if answer is None:
         return {**told, "result": "continue"}
-    return {**told, **describe(answer, private=private)}
+    return {**told, **_bounded(describe(answer, private=private))}
+
+
+def _bounded(told: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer without what it holds when that is too much for a trace."""
+    if not (told.get("changes") or told.get("answer")) or len(_encode(told)) <= MOST_ANSWER:
+        return told
+    kept = {part: what for part, what in told.items() if part not in ("changes", "answer")}
+    if "changes" in told:
+        kept["changes"] = {field: [] for field in told["changes"]}
+    return {**kept, "shortened": True}
 
 
 def describe(answer: Answer, *, private: bool = False) -> dict[str, Any]:

@@ -103,6 +103,8 @@ async def replay_run(hooks: Hooks, bus: EventBus, event: Event, place: int) -> R
     point = str(event.payload["point"])
     hook = _hook_of(hooks, str(ran["hook"]), point)
     value = input_of(event, place)
+    if ran.get("shortened"):
+        raise _not_replayable("what the hook answered was too large to be kept in the trace")
     scope = Scope(event.session_id, event.correlation_id, event.parent_id)
     then = _normal({part: ran[part] for part in PARTS if part in ran})
     began = perf_counter()

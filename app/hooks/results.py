@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -87,6 +87,8 @@ class Fork(msgspec.Struct, frozen=True, tag="fork"):
     def __post_init__(self) -> None:
         if not 1 <= len(self.values) <= _MOST_BRANCHES:
             raise ValueError(f"Fork needs 1 to {_MOST_BRANCHES} values")
+        if self.join not in get_args(Join):
+            raise ValueError(f"a Fork is joined by {', '.join(get_args(Join))}, not by {self.join!r}")
 
 
 class Cache(msgspec.Struct, frozen=True, tag="cache"):

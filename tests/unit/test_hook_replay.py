@@ -19,6 +19,7 @@ from workbench.app.hooks import pipeline
 from workbench.app.hooks.event_screen import screen_events
 from workbench.app.hooks.hook import Hook, HookContext, Scope
 from workbench.app.hooks.hooks import Hooks
+from workbench.app.hooks.loop_guard import LoopGuard
 from workbench.app.hooks.points import POINTS
 from workbench.app.hooks.recorder import MOST_CONTEXT, RAN
 from workbench.app.hooks.replay import (
@@ -78,7 +79,7 @@ async def traced(hooks: Hooks, bus: EventBus, point: str, value: Value) -> list[
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing be interrupted on the event loop, where a busy machine may stop for long."""
-    monkeypatch.setattr(pipeline, "_BLOCK_SECONDS", LONG_S)
+    monkeypatch.setattr(pipeline, "LoopGuard", lambda: LoopGuard(LONG_S, LONG_S))
 
 
 @pytest.fixture
