@@ -16,7 +16,7 @@ from workbench.app.chat.model_call import HOOK_ENDED, ReplyWriter, Rewritten
 from workbench.app.chat.parts import Part, Usage
 from workbench.app.chat.prompting import PromptBuilder, most_reply_tokens
 from workbench.app.chat.recorder import ReplyRecorder
-from workbench.app.chat.stop import Stopped, unless_stopped, until_stopped
+from workbench.app.chat.stop import LastWork, Stopped, until_stopped
 from workbench.app.chat.teller import TurnTeller
 from workbench.app.config.settings import Settings
 from workbench.app.errors import HookError, TurnError, WorkbenchError
@@ -78,6 +78,7 @@ class Turn:
         self._services = services
         self._message = message
         self._stop = stop
+        self._last = LastWork(stop)
         self._correlation_id = correlation_id
         self._prefix = prefix
         self._given = given
@@ -114,12 +115,13 @@ class Turn:
             ending = self._fail(error)
         except BaseException:
             # Cancelled or closed: end the reply all the same, then let the caller's end go on.
+            self._last.hurry()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_END_SECONDS):
                     await to_the_end(asyncio.create_task(self._finish("cancelled", "cancelled")), 0)
             raise
         # Outside of the block: a caller who leaves at the last part does not end the turn again.
-        last = await to_the_end(asyncio.create_task(ending), _END_SECONDS)
+        last = await to_the_end(asyncio.create_task(ending), _END_SECONDS, self._last.hurry)
         if self._late_start is not None:
             yield self._late_start
         yield last
@@ -356,12 +358,8 @@ class Turn:
 
     async def _ask_at_the_end(self, point: Point[V], value: V) -> Outcome[V]:
         """Run hooks after the reply; stopping the turn (once more) ends what waits there."""
-        self._stop.clear()
         running = self._services.hooks.run(point, value, self._teller.scope)
-        try:
-            return await unless_stopped(running, self._stop)
-        except Stopped:
-            return Outcome(value)
+        return await self._last.wait_for(running, Outcome(value))
 
     async def _ended(self, reason: str, tokens: int) -> None:
         facts = TurnFacts(

@@ -148,3 +148,22 @@ async def test_stopping_a_turn_ends_a_pause_also_after_the_reply(workbench: Work
     expected = parts.ReplyFailed if point == "message:failed" else parts.ReplyFinished
     assert isinstance(found[-1], expected)
     assert not workbench.chat.is_running(session.id)
+
+
+@pytest.mark.parametrize("paused", [True, False])
+async def test_a_caller_who_leaves_waits_for_no_breakpoint(workbench: Workbench, paused: bool) -> None:
+    await ask(workbench)
+    breakpoints = workbench.service("plugins").breakpoints
+    breakpoints.set("turn:finished")
+    await breakpoints.applied()
+    session = await workbench.sessions.create()
+    with workbench.bus.subscribe("core:hook:paused" if paused else "core:chat:reply_started") as seen:
+        turn = asyncio.create_task(ask(workbench, session.id))
+        async with asyncio.timeout(30):
+            await seen.next_batch()
+        turn.cancel()
+        # Much less than the ten seconds within which a reply is ended in any case.
+        await asyncio.wait({turn}, timeout=7)
+        assert turn.cancelled()
+    assert breakpoints.pending() == ()
+    assert not workbench.chat.is_running(session.id)
