@@ -122,7 +122,8 @@ class Hooks:
     async def prefer(self, preferences: Preferences) -> None:
         """Take other preferences, for the hooks that are registered and for those that come."""
         self.preferences = preferences
-        for entry in self._entries.values():
+        # Others may come and go while it is told.
+        for entry in list(self._entries.values()):
             before = entry.enabled, entry.priority
             entry.follow(preferences)
             if before != (entry.enabled, entry.priority):

@@ -18,11 +18,12 @@ import msgspec
 from workbench.app.events.bus import EventBus
 from workbench.app.events.event import Event, plain
 from workbench.app.hooks.run import Answer, Run
-from workbench.app.tasks import end
+from workbench.app.tasks import end, to_the_end
 
 RAN: Final = "core:hook:ran"
 _CAPACITY: Final = 4_096
 _GATHER_SECONDS: Final = 0.02
+_END_SECONDS: Final = 5.0
 MOST_CONTEXT: Final = 64 * 1024
 """Bytes of JSON; a longer context is left out of its trace, which can then not be replayed."""
 MOST_ANSWER: Final = 3 * MOST_CONTEXT
@@ -85,7 +86,8 @@ class Recorder:
             await self._arrived.wait()
             await asyncio.sleep(_GATHER_SECONDS)
             self._arrived.clear()
-            await self.flush()
+            # What is taken out is told, also when the program ends meanwhile.
+            await to_the_end(asyncio.create_task(self.flush(), name="hook-traces-flush"), _END_SECONDS)
 
 
 def _is_worth_telling(run: Run) -> bool:

@@ -64,6 +64,8 @@ async def bundled_plugins(parts: HostParts, names: Sequence[str] = BUNDLED) -> A
     try:
         yield [plugin for running in loaded for plugin in running.plugins]
     finally:
+        # While secrets are still masked: what ran last is told now.
+        await parts.hooks.flush()
         for running in reversed(loaded):
             await parts.hooks.remove(running.ids)
             await stop_plugins(parts, running.plugins)

@@ -16,6 +16,7 @@ from workbench.app.hooks.event_screen import screen_events
 from workbench.app.hooks.hook import Hook, HookContext
 from workbench.app.hooks.loop_guard import LoopGuard
 from workbench.app.hooks.points import MESSAGE_RECEIVED
+from workbench.app.hooks.preferences import Preferences
 from workbench.app.hooks.values import MessageText
 from workbench.tests.unit.hook_kit import bench
 
@@ -137,3 +138,35 @@ def test_the_guard_does_not_fall_asleep_beside_a_hook_that_has_just_been_entered
     finally:
         guard.entered = 0.0
         guard.close()
+
+
+async def test_hooks_may_come_while_other_preferences_are_told() -> None:
+    async with bench() as it:
+        screen_events(it.bus, it.hooks)
+
+        async def adds(context: Context) -> None:
+            if context.value.name == "core:hook:changed":
+                await it.hooks.add(
+                    [made(looks, f"turn:{'started' if context.value.payload else 'finished'}")]
+                )
+
+        await it.hooks.add([made(adds, "event:publish"), made(looks), made(looks, "message:stored")])
+        await it.hooks.prefer(Preferences(disabled=frozenset({"t.function.message:received"})))
+    assert len(it.hooks.statuses()) == 4
+
+
+async def test_traces_that_are_being_told_when_it_closes_are_told() -> None:
+    telling = asyncio.Event()
+
+    async def is_slow(context: Context) -> None:
+        if context.value.name == "core:hook:ran":
+            telling.set()
+            await asyncio.sleep(0.1)
+
+    async with bench() as it:
+        screen_events(it.bus, it.hooks)
+        await it.hooks.add([made(looks), made(is_slow, "event:publish")])
+        for _ in range(3):
+            await it.hooks.run(MESSAGE_RECEIVED, TEXT)
+        await asyncio.wait_for(telling.wait(), 5)
+    assert len(await it.runs()) == 3
