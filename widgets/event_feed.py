@@ -104,6 +104,11 @@ class EventFeed:
         return self._search is not None and not self._search.complete
 
     @property
+    def has_found(self) -> bool:
+        """Whether the rows are those of the present filter, not still those of the one before it."""
+        return self._search is None or self.rows is self._search.rows
+
+    @property
     def last(self) -> int:
         """Number of the newest event."""
         return self._everything.last

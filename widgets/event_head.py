@@ -67,16 +67,21 @@ def head_line(told: Told, width: int) -> Content:
     return Content("Events")
 
 
-def filter_line(text: str, found: int, width: int, *, searching: bool) -> Content:
+def filter_line(text: str, found: int | None, width: int, *, searching: bool) -> Content:
     """Return the line that says which filter is in force and how many events fit.
 
     Args:
         text: the filter.
-        found: how many fit so far.
+        found: how many fit so far; None as long as nothing of what it finds is shown.
         width: cells that there are.
         searching: whether a part of the log has not been searched yet.
     """
-    count = f"{found:,} so far" if searching else f"{found:,} found" if found else "nothing fits"
+    if found is None:
+        count = "searching"
+    elif searching:
+        count = f"{found:,} so far"
+    else:
+        count = f"{found:,} found" if found else "nothing fits"
     end = Content.styled(count, "$faint")
     room = max(0, width - end.cell_length - _GAP)
     shown = Content.assemble(("/ ", "bold $accent"), (one_line(text, 2_000), "$foreground"))

@@ -47,6 +47,11 @@ class Columns(NamedTuple):
     source: int
     facts: int
 
+    @property
+    def name_end(self) -> int:
+        """Cells from the beginning of the time to the end of the name."""
+        return (self.time + _GAP if self.time else 0) + self.name
+
 
 def columns_for(width: int) -> Columns:
     """Return the columns that fit into `width` cells."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from textual import events, on
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
+from textual.containers import Container
 from textual.content import Content
 from textual.timer import Timer
 from textual.widget import Widget
@@ -19,14 +20,17 @@ from workbench.app.errors import StoreError
 from workbench.app.events.event import Event
 from workbench.widgets.event_detail import EventDetail
 from workbench.widgets.event_head import Told, filter_line, head_line
+from workbench.widgets.event_lines import columns_for
 from workbench.widgets.event_list import EventList
 from workbench.widgets.event_paint import local_now
 from workbench.widgets.event_pins import EventPins
+from workbench.widgets.new_marker import marker_text
 
 if TYPE_CHECKING:
     from workbench.app.workbench import Workbench
     from workbench.widgets.event_feed import EventFeed
     from workbench.widgets.event_filters import Filters
+    from workbench.widgets.event_index import Rows
 
 _TOLD_SECONDS: Final = 0.25
 # On fewer lines the details take more than half, as half would show nearly nothing of them.
@@ -43,7 +47,6 @@ class EventsView(Widget):
 
     DEFAULT_CSS = """
     EventsView {
-        layers: base over;
         width: 1fr;
         height: 1fr;
         & > .line { height: 1; padding: 0 2 0 3; text-wrap: nowrap; text-overflow: ellipsis; color: $faint; }
@@ -52,7 +55,8 @@ class EventsView(Widget):
         &.-working > #events-job { display: block; }
         &.-filtered > #events-filter { display: block; }
         &.-asking > #events-filter { display: none; }
-        & > #events-new {
+        & > #events-rows { layers: base over; height: 1fr; }
+        & #events-new {
             layer: over;
             dock: bottom;
             width: auto;
@@ -64,7 +68,7 @@ class EventsView(Widget):
             text-style: bold reverse;
             display: none;
         }
-        &.-unseen > #events-new { display: block; }
+        &.-unseen #events-new { display: block; }
     }
     """
 
@@ -85,16 +89,18 @@ class EventsView(Widget):
         self._filters: Filters | None = None
         self._problem = ""
         self._telling: Timer | None = None
+        self._told_of: tuple[Rows | None, bool] = None, False
         self._told = 0.0
 
     def compose(self) -> ComposeResult:
         yield self._head
         yield self._filter_line
         yield self._pins
-        yield self._list
+        with Container(id="events-rows"):
+            yield self._list
+            yield self._marker
         yield self._detail
         yield self._job_line
-        yield self._marker
 
     def on_mount(self) -> None:
         self.watch(self._list, "following", self._tell, init=False)
@@ -143,7 +149,11 @@ class EventsView(Widget):
 
     def _rows_came(self) -> None:
         self._list.update()
-        self._tell_soon()
+        # What a filter found first, and that it has found all, is told at once.
+        if self._feed is not None and self._told_of != (self._feed.rows, self._feed.searching):
+            self._tell()
+        else:
+            self._tell_soon()
 
     def _events_came(self) -> None:
         self._list.refresh()
@@ -177,14 +187,20 @@ class EventsView(Widget):
         told = Told(problem=self._problem)
         if feed is not None:
             told = Told(len(feed.rows), following, *feed.counters, problem=self._problem)
+            self._told_of = feed.rows, feed.searching
         self._head.update(head_line(told, self._head.content_size.width), layout=False)
         if feed is not None and self._filters is not None and self._filters.text:
             width = self._filter_line.content_size.width or self._head.content_size.width
-            line = filter_line(self._filters.text, len(feed.rows), width, searching=feed.searching)
+            found = len(feed.rows) if feed.has_found else None
+            line = filter_line(self._filters.text, found, width, searching=feed.searching)
             self._filter_line.update(line, layout=False)
         self.set_class(unseen > 0, "-unseen")
         if unseen:
-            self._marker.update(Content(f"{unseen:,} new ↓"))
+            self._marker.update(Content(self._new_text(unseen)))
+
+    def _new_text(self, unseen: int) -> str:
+        columns = columns_for(self._list.scrollable_content_region.width)
+        return marker_text(unseen, (columns.time, columns.name_end))
 
     def on_resize(self, event: events.Resize) -> None:
         self._detail.set_class(event.size.height < _SHORT, "-short")

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 from workbench.app.text import one_line
 from workbench.widgets.hook_detail import HookDetail
 from workbench.widgets.line_list import LineList
+from workbench.widgets.new_marker import marker_text
 from workbench.widgets.text_lines import Line
 
 _LONGEST: int = 500
@@ -31,8 +32,8 @@ class HookPane(Vertical):
 
     DEFAULT_CSS = """
     HookPane {
-        layers: base over;
         height: 1fr;
+        & > .pane--rows { layers: base over; width: 100%; height: 1fr; }
         & > HookDetail { width: 100%; }
         & > .line { width: 100%; height: 1; padding: 0 2; text-wrap: nowrap; }
         & > .pane--filter { display: none; }
@@ -47,8 +48,8 @@ class HookPane(Vertical):
         & LineList { margin: 0 2; padding: 0; }
         & > .pane--empty { display: none; width: 100%; height: 1fr; padding: 1 2; color: $muted; }
         &.-empty > .pane--empty { display: block; }
-        &.-empty > LineList { display: none; }
-        & > .pane--new {
+        &.-empty > .pane--rows { display: none; }
+        & .pane--new {
             layer: over;
             dock: bottom;
             width: auto;
@@ -59,8 +60,8 @@ class HookPane(Vertical):
             text-style: bold reverse;
             display: none;
         }
-        &.-unseen > .pane--new { display: block; }
-        &.-whole.-detail > LineList { display: none; }
+        &.-unseen .pane--new { display: block; }
+        &.-whole.-detail > .pane--rows { display: none; }
         &.-whole.-detail > .pane--head { display: none; }
         &.-whole > HookDetail { height: 1fr; border-top: none; }
     }
@@ -115,10 +116,11 @@ class HookPane(Vertical):
             yield self._prompt
         yield self._filter_line
         yield self._column_line
-        yield self.list
+        with Container(classes="pane--rows"):
+            yield self.list
+            yield self._new
         yield self._empty
         yield self.detail
-        yield self._new
 
     def focus(self, scroll_visible: bool = True) -> HookPane:
         """Focus the list; see `Widget`."""
@@ -178,8 +180,12 @@ class HookPane(Vertical):
         line = Content.assemble(("/ ", "bold $accent"), one_line(filtered, 200), (f"   {found}", "$faint"))
         self._filter_line.update(line, layout=False)
         self._empty.update(Content(empty))
-        self._new.update(Content(f"{fresh:,} new ↓"))
+        self._new.update(Content(marker_text(fresh, self.column_ends())))
         self._name_columns()
+
+    def column_ends(self) -> tuple[int, ...]:
+        """Return after how many cells the first columns of a row end, from the third cell of the row."""
+        return ()
 
     @on(LineList.Resized)
     def _name_columns(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -16,7 +16,7 @@ from workbench.app.hooks.entry import HookStatus
 from workbench.app.text import one_line
 from workbench.widgets.hook_facts import ran_in, replay_lines, run_lines
 from workbench.widgets.hook_pane import HookPane
-from workbench.widgets.hook_run_lines import head_line, run_line
+from workbench.widgets.hook_run_lines import columns_for, head_line, run_line
 from workbench.widgets.hook_runs import FittingRuns, Group, HookRun, TraceRow, Wanted, turn_rows
 from workbench.widgets.hook_table_view import break_line, toggle_line
 from workbench.widgets.line_list import LineList
@@ -83,15 +83,20 @@ class HookTraces(HookPane):
 
     def update(self) -> None:
         """Show the runs as they are now; where the reader looks, nothing moves."""
-        feed = self._feed
-        if feed is None or not self.active:
-            return
+        if (feed := self._feed) is not None and self.active:
+            self.list.show(self._arranged(feed))
+            self._tell()
+
+    def _rearrange(self) -> None:
+        """Show the runs that the reader wants in the way that the reader wants; nothing new has come."""
+        if (feed := self._feed) is not None and self.active:
+            self.list.show_otherwise(self._arranged(feed))
+            self._tell()
+
+    def _arranged(self, feed: HookFeed) -> Sequence[TraceRow]:
         if self._tree:
-            now = self._now()
-            self.list.show(turn_rows(feed.log.runs, self._wanted, feed.log.turns, self._folded, now))
-        else:
-            self.list.show(self._fitting.rows(feed.log, self._wanted))
-        self._tell()
+            return turn_rows(feed.log.runs, self._wanted, feed.log.turns, self._folded, self._now())
+        return self._fitting.rows(feed.log, self._wanted)
 
     def on_resize(self) -> None:
         self.update()
@@ -99,7 +104,7 @@ class HookTraces(HookPane):
     def filter_by(self, text: str) -> None:
         """Show only the runs with all words of a text; without one, all."""
         self._wanted = msgspec.structs.replace(self._wanted, text=text) if text.strip() else Wanted()
-        self.update()
+        self._rearrange()
 
     def only_hook(self, hook_id: str) -> None:
         """Show only one hook's runs."""
@@ -110,6 +115,12 @@ class HookTraces(HookPane):
     def draw_head(self) -> Line:
         """Return the names of the columns."""
         return head_line(self.columns)
+
+    def column_ends(self) -> tuple[int, ...]:
+        """Return where the columns of the time and of the point end; see `HookPane`."""
+        columns = columns_for(self.columns)
+        time = columns.time + 1 if columns.time else 0
+        return time, time + columns.point + 2
 
     def _draw(self, row: TraceRow, width: int) -> Line:
         return run_line(row, width, self._now().astimezone().date(), tree=self._tree)
@@ -172,7 +183,7 @@ class HookTraces(HookPane):
         """Group the runs by turn, or list them again."""
         self._tree = not self._tree
         self.set_class(self._tree, "-tree")
-        self.update()
+        self._rearrange()
 
     def action_fold(self, folded: bool) -> None:
         """Hide what belongs to the turn or point under the cursor, or show it."""
@@ -188,7 +199,7 @@ class HookTraces(HookPane):
             self.list.go_to(("turn", row.turn or "", 0))
             return
         self._folded = self._folded | {row.key} if folded else self._folded - {row.key}
-        self.update()
+        self._rearrange()
 
     def action_only(self, what: str) -> None:
         """Show only runs at the row's point, or of its hook; or all again."""
@@ -202,7 +213,7 @@ class HookTraces(HookPane):
             self._wanted = msgspec.structs.replace(self._wanted, point=row.name)
         else:
             self.post_message(self.Said(_CHOOSE))
-        self.update()
+        self._rearrange()
 
     def action_pause(self) -> None:
         """Stop following, or follow again."""

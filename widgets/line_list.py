@@ -137,6 +137,13 @@ class LineList(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh()
         self.post_message(self.Moved())
 
+    def show_otherwise(self, rows: Sequence[Any]) -> None:
+        """Show other rows of what is there already: where nothing was new before, nothing is now."""
+        unseen = self.unseen
+        self.show(rows)
+        if not unseen and rows:
+            self._seen = self._key(rows[-1])
+
     def go_to(self, key: Hashable) -> bool:
         """Put the cursor on a row; False when it is not there."""
         place = self._place(key, self._cursor or 0)

@@ -106,6 +106,21 @@ async def counted(reader: Reader, count: int = 40) -> None:
     await reader.shows(f"n{count - 1}.")
 
 
+async def test_a_search_that_has_shown_nothing_yet_counts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def waits(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("workbench.widgets.event_feed._PATIENCE_SECONDS", 3_600.0)
+    async with reading(tmp_path) as reader:
+        await counted(reader)
+        monkeypatch.setattr("workbench.widgets.event_search.EventSearch.run", waits)
+        await reader.filter("acme:odd:*")
+        await reader.on.until(lambda: "searching" in reader.on.text())
+        assert "so far" not in reader.on.text()
+
+
 async def test_a_filter_shows_what_fits_of_the_past_and_of_what_comes(tmp_path: Path) -> None:
     async with reading(tmp_path) as reader:
         await counted(reader)

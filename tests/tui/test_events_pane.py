@@ -82,6 +82,22 @@ async def test_a_reader_who_scrolled_up_is_not_moved(tmp_path: Path) -> None:
         assert "new ↓" not in on.text()
 
 
+async def test_the_word_about_new_events_hides_no_details_and_no_half_of_a_time(
+    tmp_path: Path,
+) -> None:
+    async with watching(tmp_path, before=40) as (on, _, workbench):
+        await on.until(lambda: "n39." in on.text())
+        await on.press("up", "up", "enter")
+        await on.until(lambda: "source" in on.text() or '"number"' in on.text())
+        await emit(workbench, 40, 5)
+        await on.until(lambda: "5 new ↓" in on.text())
+        lines = on.lines()
+        marked = next(line for line in lines if "5 new ↓" in line)
+        rule = next(number for number, line in enumerate(lines) if "────" in line)
+        assert lines.index(marked) == rule - 1
+        assert marked.split("↓")[1].split()[0] == "acme:test:counted"
+
+
 async def test_pausing_keeps_the_screen_and_going_on_shows_what_came(tmp_path: Path) -> None:
     async with watching(tmp_path, before=20) as (on, _, workbench):
         await on.until(lambda: "n19." in on.text())
