@@ -26,7 +26,12 @@ _NAMES = {
     "slash": "/",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
+    "plus": "+",
+    "minus": "-",
+    "equals_sign": "=",
 }
+# What a person calls the things whose keys are shown, where the program has another name for them.
+_TITLES = {"LineList": "List", "HookTable": "Hooks", "HookTraces": "Traces", "RowList": "List"}
 
 
 class KeyGroup(msgspec.Struct, frozen=True):
@@ -72,6 +77,8 @@ def _declared(kind: type[Widget]) -> Iterable[BindingType]:
 
 def _title(widget: Widget) -> str:
     words = type(widget).__name__
+    if words in _TITLES:
+        return _TITLES[words]
     spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in words)
     return spaced.strip().capitalize()
 

@@ -15,6 +15,7 @@ from textual.widgets import Static
 from workbench.app.hooks.hook import Hook
 from workbench.app.hooks.results import Modified
 from workbench.app.workbench import Workbench
+from workbench.screens.help import keys_of
 from workbench.screens.hooks import HooksScreen, View, breakpoints_of, keys_line
 from workbench.tests.tui.hooks_profile import (
     NOW,
@@ -192,6 +193,35 @@ async def test_what_comes_is_followed_until_the_reader_goes_elsewhere(tmp_path: 
         await shown.on.press("end")
         assert shown.screen.traces.list.following
         assert "new ↓" not in shown.on.text()
+
+
+async def test_grouping_and_filtering_bring_nothing_new(tmp_path: Path) -> None:
+    async with showing(tmp_path, size=(100, 14)) as shown:
+        new = [msgspec.structs.replace(event, id=f"n{number}") for number, event in enumerate(traces() * 3)]
+        # The newest run belongs to no turn, as an older one does: grouped, it stands above this turn.
+        new = [msgspec.structs.replace(each, correlation_id=each.correlation_id and "third") for each in new]
+        await publish(shown.workbench, new)
+        await shown.on.until(lambda: len(shown.screen.traces.list.rows) == 44)
+        await shown.on.press("up", "up")
+        for keys in (("t",), ("t",), ("p",), ("p",), ("h",), ("h",), ("t", "left")):
+            await shown.on.press(*keys)
+            assert "new ↓" not in shown.on.text(), keys
+        later = [msgspec.structs.replace(event, id=f"l{number}") for number, event in enumerate(traces())]
+        later = [msgspec.structs.replace(each, correlation_id="fourth") for each in later]
+        await publish(shown.workbench, later)
+        await shown.on.until(lambda: "new ↓" in shown.on.text())
+
+
+async def test_the_keys_are_called_as_people_call_them(tmp_path: Path) -> None:
+    async with showing(tmp_path, size=(100, 30)) as shown:
+        groups = {group.title: dict(group.keys) for group in keys_of(shown.on.app.focused)}
+        assert list(groups) == ["List", "Traces"]
+        assert groups["Traces"]["space"] == "Pause, or follow again"
+        await shown.on.press("tab")
+        groups = {group.title: dict(group.keys) for group in keys_of(shown.on.app.focused)}
+        assert list(groups) == ["List", "Hooks"]
+        assert groups["Hooks"]["+, ="] == "Later among the hooks of its point"
+        assert groups["Hooks"]["-"] == "Earlier"
 
 
 async def test_older_traces_come_when_the_reader_goes_up(tmp_path: Path) -> None:
