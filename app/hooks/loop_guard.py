@@ -21,7 +21,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
 from time import perf_counter
 from types import FrameType
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+if TYPE_CHECKING:
+    from workbench.app.hooks.run import Run
 
 T = TypeVar("T")
 
@@ -49,14 +52,15 @@ class LoopGuard:
         entered: `perf_counter` time at which a hook was entered, 0 while none is at work. The owner writes it
             around each hook; that is all that watching costs. Within an async hook others may be entered: the
             owner puts the first one's time back after them.
-        patient: the hook is part of the workbench and may hold the loop ten times as long.
+        run: the run of hooks that is at work, None for an async hook. What is part of the workbench may hold
+            the loop ten times as long.
         parked: the watching thread sleeps; the owner looks at it after it has written `entered`, and calls
             `wake` then.
     """
 
     def __init__(self, worked: float = _WORKED_SECONDS, slept: float = _SLEPT_SECONDS) -> None:
         self.entered = 0.0
-        self.patient = False
+        self.run: Run | None = None
         self.parked = True
         self._worked = worked
         self._slept = slept
@@ -123,7 +127,8 @@ class LoopGuard:
         if not entered or entered != self._seen[0]:
             self._seen = (entered, worked)
             return
-        patience = _PATIENCE if self.patient else 1
+        run = self.run
+        patience = _PATIENCE if run is not None and run.is_trusted_at_work else 1
         loops = worked - self._seen[1] > self._worked * patience
         main = threading.main_thread().ident
         if main is not None and (loops or perf_counter() - entered > self._slept * patience):
@@ -155,7 +160,7 @@ class _Watched(Awaitable[T]):
         guard, coroutine = self._guard, self._coroutine
         step: Callable[[], Any] = partial(coroutine.send, None)
         while True:
-            guard.patient = False
+            guard.run = None
             guard.entered = perf_counter()
             if guard.parked:
                 guard.wake()

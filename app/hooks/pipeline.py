@@ -88,6 +88,7 @@ class Pipeline:
         error: BaseException | None = None
         # Not 0 within an async hook that publishes an event, say.
         outer = guard.entered
+        guard.run = run
         guard.entered = now = perf_counter()
         if guard.parked:
             guard.wake()
@@ -96,7 +97,6 @@ class Pipeline:
                 if not entry.quick:
                     break
                 place += 1
-                guard.patient = entry.trusted
                 answer = entry.call(fresh(context) if copied and not entry.trusted else context)
                 guard.entered = now = perf_counter()
                 mark(now)
@@ -108,7 +108,7 @@ class Pipeline:
             guard.entered = outer
             error = raised
             mark(perf_counter())
-        guard.entered, guard.patient = outer, False
+        guard.entered, guard.run = outer, None
         return place, Ran(answer, error, 0.0)
 
     async def _run_away(self, run: Run, entry: Entry, context: HookContext[Any]) -> Ran:

@@ -110,6 +110,12 @@ class Run:
         """By place in the chain."""
 
     @property
+    def is_trusted_at_work(self) -> bool:
+        """Whether the hook whose turn it is is part of the workbench."""
+        place = self.start + len(self.marks)
+        return place < len(self.chain.entries) and self.chain.entries[place].trusted
+
+    @property
     def seconds(self) -> float:
         """How long all of it took."""
         return self.marks[-1] - self.began if self.marks else 0.0

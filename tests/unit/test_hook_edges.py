@@ -95,6 +95,19 @@ async def test_the_workbenchs_own_hooks_stay_on_the_loop_and_in_the_path_however
     assert (status.state, status.where, status.runs) == ("enabled", "loop", 10)
 
 
+async def test_the_workbenchs_own_hooks_may_work_long_on_a_long_text() -> None:
+    def works(context: Context) -> Any:
+        until = time.thread_time() + 0.5
+        while time.thread_time() < until:
+            pass
+        return context.change(text="masked")
+
+    async with bench() as it:
+        await it.hooks.add([made(works, trusted=True)])
+        outcome = await it.hooks.run(MESSAGE_RECEIVED, TEXT)
+    assert outcome.value.text == "masked"
+
+
 async def test_closing_leaves_no_breaker_watched_that_opens_as_the_last_runs_are_judged() -> None:
     async with bench(BreakerLimits(floor_s=0.001)) as it:
         await it.hooks.add([made(lambda _context: time.sleep(0.02))])
