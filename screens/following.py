@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from workbench.app.errors import WorkbenchError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from workbench.screens.main import MainScreen
 
 _DISK: Final = "disk"
+_BROKEN: Final = "hook.file_broken"
 
 
 class Following:
@@ -45,6 +47,7 @@ class Following:
         watch.follow("core:chat:reply_finished", self._sessions, key=lambda _event: "")
         watch.follow("core:store:*", self._store, policy="drop_oldest")
         watch.follow("core:system:notice", self._notice, policy="drop_oldest")
+        watch.follow("core:hook:file_loaded", self._file_loaded, policy="drop_oldest")
         watch.follow("core:settings:changed", self._settings, key=lambda event: event.payload.get("key"))
         self._status.model = self._workbench.models.name
         self._status.worker = self._workbench.models.worker.state
@@ -71,7 +74,7 @@ class Following:
         problems = [file.problem for file in files.files if file.problem] if files is not None else []
         if problems:
             hint = "`/hooks files` shows all." if len(problems) > 1 else ""
-            self._notices.show(Banner("hook.file_broken", problems[0], hint, level="error"))
+            self._notices.show(Banner(_BROKEN, problems[0], hint, level="error"))
 
     async def close(self) -> None:
         """End the subscriptions."""
@@ -134,6 +137,18 @@ class Following:
                 self._notices.show(
                     Banner(notice["code"], notice["message"], notice["hint"], level=notice["level"])
                 )
+
+    async def _file_loaded(self, batch: list[Event]) -> None:
+        """Take back that files could not be loaded which now could; others may still be broken."""
+        for event in batch:
+            name, shown = Path(event.payload["file"]).name, self._notices.get(_BROKEN)
+            if (
+                shown is not None
+                and shown.level == "error"
+                and shown.text.startswith((f"{name}:", f"{name} "))
+            ):
+                self._notices.hide(_BROKEN)
+                self._show_broken_files()
 
     async def _settings(self, batch: list[Event]) -> None:
         for event in batch:

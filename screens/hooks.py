@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from textual import events, on
@@ -12,6 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widgets import Static
 
 from workbench.app.errors import HookError, WorkbenchError
@@ -24,6 +26,7 @@ from workbench.widgets.hook_table_view import HookTable
 from workbench.widgets.hook_traces_view import HookTraces
 
 if TYPE_CHECKING:
+    from workbench.app.events.event import Event
     from workbench.app.hooks.breakpoints import Breakpoints
     from workbench.app.workbench import Workbench
     from workbench.screens.main import MainScreen
@@ -32,10 +35,13 @@ View = Literal["hooks", "traces"]
 RunLine = Callable[[str], Awaitable[Sequence[str]]]
 """Runs a command's line and returns what it answers, in lines."""
 
+_NOTICE: Final = "core:system:notice"
+_LOADED: Final = "core:hook:file_loaded"
 _REFRESH_SECONDS: Final = 0.5
 _SAID_SECONDS: Final = 4.0
 _LOW, _TINY = 18, 9
 _LONGEST: Final = 300
+_TOLD: Final = 16
 _KEYS: Final[dict[View, tuple[tuple[str, str], ...]]] = {
     "hooks": (
         ("enter", "details"),
@@ -100,6 +106,7 @@ class HooksScreen(Screen[None]):
         self.traces = HookTraces(workbench, self._breakpoints, now)
         self._title = Static("", id="hooks-title", markup=False)
         self._keys = Static("", id="hooks-keys", markup=False)
+        self._silence: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield self._title
@@ -119,6 +126,8 @@ class HooksScreen(Screen[None]):
         self.traces.attach(feed)
         self.action_show(self._view)
         self.set_interval(_REFRESH_SECONDS, self._refresh_hooks)
+        for name in (_NOTICE, _LOADED):
+            self.run_worker(self._tell_of(name), name=f"hooks, {name}")
 
     @property
     def view(self) -> View:
@@ -169,7 +178,15 @@ class HooksScreen(Screen[None]):
     def say(self, text: str) -> None:
         """Say a sentence in the place of the keys for some seconds."""
         self._keys.update(Content(one_line(text, _LONGEST)))
-        self.set_timer(_SAID_SECONDS, self._show_keys)
+        if self._silence is not None:
+            self._silence.stop()
+        self._silence = self.set_timer(_SAID_SECONDS, self._show_keys)
+
+    async def _tell_of(self, name: str) -> None:
+        """Say what the main screen would tell, which lies below: whoever saves a file looks here."""
+        with self._workbench.bus.subscribe(name, "drop_oldest", capacity=_TOLD, name=f"hooks {name}") as told:
+            async for batch in told.batches():
+                self.say(event_text(batch[-1]))
 
     # --- what the keys do -------------------------------------------------------------------------
 
@@ -257,6 +274,15 @@ async def open_hooks(screen: MainScreen, view: View = "hooks") -> None:
         return result.lines
 
     await screen.app.push_screen(HooksScreen(screen.ready, run_line, view))
+
+
+def event_text(event: Event) -> str:
+    """Return a notice, or that a file of hooks was loaded, as a sentence."""
+    facts = event.payload
+    if event.name == _NOTICE:
+        return f"{facts['message']} {facts['hint']}".strip()
+    name, count = Path(facts["file"]).name, len(facts["hooks"])
+    return f"{name} is loaded: {count} hook{'s' if count != 1 else ''}."
 
 
 def breakpoints_of(workbench: Workbench) -> Breakpoints | None:

@@ -56,6 +56,10 @@ class NoticeBar(Widget):
         """The banner that is shown."""
         return next(reversed(self._banners.values()), None)
 
+    def get(self, key: str) -> Banner | None:
+        """Return the banner about something, also while another is shown; None when there is none."""
+        return self._banners.get(key)
+
     def show(self, banner: Banner) -> None:
         """Show a banner."""
         self._banners.pop(banner.key, None)
