@@ -65,10 +65,19 @@ class SecurityPlugin(Plugin):
                 return screened
             messages = screened
         if settings.mask_model:
-            messages = tuple(self._mask(message) for message in messages)
-        if all(new is old for new, old in zip(messages, context.value.messages, strict=True)):
+            messages = self._masked(messages)
+        return None if _same(messages, context.value.messages) else context.change(messages=messages)
+
+    @hook("model:before", priority=_LAST)
+    def screen_request(self, context: HookContext[values.ModelCall]) -> Modified | None:
+        """Mask what came into the request after the prompt was built, and the text that is continued."""
+        if not self._current().mask_model:
             return None
-        return context.change(messages=messages)
+        call = context.value
+        messages, prefix = self._masked(call.messages), self._masker.text(call.prefix)
+        if prefix is call.prefix and _same(messages, call.messages):
+            return None
+        return context.change(messages=messages, prefix=prefix)
 
     @hook("event:publish", priority=_LAST)
     def screen_event(self, context: HookContext[values.EventDraft]) -> Modified | None:
@@ -104,6 +113,9 @@ class SecurityPlugin(Plugin):
             allow=lists.allow,
         )
         return lists, Masker(rules)
+
+    def _masked(self, messages: tuple[values.ChatMessage, ...]) -> tuple[values.ChatMessage, ...]:
+        return tuple(self._mask(message) for message in messages)
 
     def _mask(self, message: values.ChatMessage) -> values.ChatMessage:
         text = self._masker.text(message.content)
@@ -147,3 +159,8 @@ class SecurityPlugin(Plugin):
             "security.cancel_injection=true keeps such messages from the model.",
             scope,
         )
+
+
+def _same(new: tuple[values.ChatMessage, ...], old: tuple[values.ChatMessage, ...]) -> bool:
+    """Tell whether nothing was changed in messages."""
+    return len(new) == len(old) and all(one is other for one, other in zip(new, old, strict=True))
