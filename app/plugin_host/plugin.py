@@ -238,7 +238,12 @@ class PluginHost:
     # --- work beside the hooks ----------------------------------------------------------------------------
 
     def begin(self, work: Work, name: str) -> None:
-        """Let something run until it ends or the plugin does; an error in it becomes a notice."""
+        """Let something run until it ends or the plugin does; an error in it becomes a notice.
+
+        It does not begin when the plugin has ended.
+        """
+        if self._closed:
+            return
         # In a context of its own: of what holds for a hook that begins it, only its point does for the work.
         context = context_within(points_within())
         task = asyncio.create_task(self._guarded(work), name=f"plugin-{self.plugin}-{name}", context=context)

@@ -109,3 +109,10 @@ async def test_whatever_work_does_what_follows_is_done(paths: Paths, what: Any) 
         await settle(place)
         await place.run(points.MESSAGE_RECEIVED, MessageText(text="hello"), TURN)
         assert done == ["second"]
+
+
+async def test_nothing_begins_after_the_plugin_has_ended(paths: Paths) -> None:
+    async with plugged(Quiet, paths) as place:
+        host = place.plugin.host
+    host.begin(asyncio.Event().wait, "late")
+    assert [task for task in asyncio.all_tasks() if task.get_name() == "plugin-quiet-late"] == []
