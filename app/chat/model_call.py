@@ -56,7 +56,8 @@ class ReplyWriter:
         self._tries = 1
         self._failures = 0
         self._tokens = 0
-        # What the calls before this one took: what one writes in vain is paid, too.
+        self._prompt_tokens = 0
+        # What all calls took, in every branch of a fork: what one writes in vain is paid, too.
         self._taken: dict[str, Any] = {}
         self._doubtful = False
         """The last call failed: the worker may have been lost, and the model with it."""
@@ -77,6 +78,7 @@ class ReplyWriter:
             Redirected: a hook wants another model.
             WorkbenchError: the model or its worker failed, and no hook knew better.
         """
+        self._prompt_tokens = prompt.tokens
         asked = _call(loaded, prompt, sampling, max_tokens, self._prefix)
         while True:
             end = GenerationEnd(HOOK_ENDED, {})
@@ -87,11 +89,9 @@ class ReplyWriter:
                             end = item
                         else:
                             yield item
-                self._count(end.usage, prompt)
             except WorkbenchError as error:
                 if error.code == "hook.cancelled":
                     raise
-                self._count({}, prompt)
                 rest = await self._after_failure(loaded, error)
                 if rest is None:
                     # It goes on after what has arrived.
@@ -107,13 +107,6 @@ class ReplyWriter:
                 yield GenerationEnd(end.reason, self._taken)
                 return
             asked = msgspec.structs.replace(asked, prefix=self._prefix)
-
-    def _count(self, usage: dict[str, Any], prompt: FittedPrompt) -> None:
-        """Add what a call took; of one that was cut off it is known what it was asked and what had come."""
-        before = int(self._taken.get("reply_tokens", 0))
-        if not usage and self._tokens > before:
-            usage = {"prompt_tokens": prompt.tokens, "reply_tokens": self._tokens - before}
-        self._taken = _sum([self._taken, usage])
 
     async def _stream(self, loaded: LoadedModel, asked: ModelCall) -> AsyncGenerator[Item]:
         """Pass on one call's texts as the hooks on token batches leave them, then its end."""
@@ -133,13 +126,17 @@ class ReplyWriter:
                 session_id=self._scope.session_id,
                 correlation_id=self._scope.correlation_id,
             )
+            taken: dict[str, Any] = {}
             try:
                 async with aclosing(answers):
                     async for answer in answers:
+                        taken = self._taken_by(answer)
                         yield answer
             except WorkbenchError:
                 self._doubtful = True
                 raise
+            finally:
+                self._taken = _sum([self._taken, taken])
             self._doubtful = False
 
         around = Around(
@@ -165,6 +162,12 @@ class ReplyWriter:
                     return
                 self._written += text.text
                 yield GeneratedText(text.text, self._tokens)
+
+    def _taken_by(self, answer: Item) -> dict[str, Any]:
+        """Return what a call took; of one that is cut off it is known what it was asked and what has come."""
+        if isinstance(answer, GenerationEnd):
+            return answer.usage
+        return {"prompt_tokens": self._prompt_tokens, "reply_tokens": answer.tokens}
 
     async def _screen(self, item: GeneratedText) -> GeneratedText | None:
         """Return a text as hooks leave it, None when one ends the reply here."""

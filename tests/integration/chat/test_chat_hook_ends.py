@@ -15,7 +15,7 @@ import pytest
 
 from workbench.app.chat import parts
 from workbench.app.hooks.hook import Hook, HookContext
-from workbench.app.hooks.results import Cache, Cancel, Redirect, Replace, Retry
+from workbench.app.hooks.results import Cache, Cancel, Fork, Redirect, Replace, Retry
 from workbench.app.workbench import Workbench
 
 Context = HookContext[Any]
@@ -120,6 +120,20 @@ async def test_what_is_written_in_vain_is_counted_and_a_kept_reply_is_not(workbe
     assert finished(first).usage.reply_tokens == one.reply_tokens
     kept = finished(again).usage
     assert (kept.prompt_tokens, kept.reply_tokens, kept.tokens_per_second) == (0, 0, 0.0)
+
+
+async def test_every_branch_of_a_fork_is_counted(workbench: Workbench) -> None:
+    one = finished(await ask(workbench)).usage
+    await add(workbench, "model:before", lambda _c: Fork(({"seed": 1}, {"seed": 2}), "longest"))
+    longest = finished(await ask(workbench)).usage
+    assert (longest.prompt_tokens, longest.reply_tokens) == (2 * one.prompt_tokens, 2 * one.reply_tokens)
+    await add(workbench, "model:before", lambda _c: Fork(({"seed": 1}, {"seed": 2})))
+    assert finished(await ask(workbench)).usage.reply_tokens == 2 * one.reply_tokens
+    await workbench.hooks.remove(["test.model_before"])
+    await add(workbench, "token:batch", lambda c: Cancel("") if c.value.tokens > 5 else None)
+    cut = finished(await ask(workbench)).usage
+    assert cut.prompt_tokens == one.prompt_tokens
+    assert 5 < cut.reply_tokens < one.reply_tokens
 
 
 async def test_a_hook_gives_the_reply_when_there_is_not_even_a_model(workbench: Workbench) -> None:
