@@ -14,7 +14,7 @@ from workbench.app.commands.builtin import builtin_registry
 from workbench.app.commands.command import CommandContext, CommandResult, Face, context_of
 from workbench.app.commands.git import GitState, git_state
 from workbench.app.commands.registry import Registry
-from workbench.app.errors import CommandError, SessionError, SettingsError, TurnError
+from workbench.app.errors import CommandError, EventError, SessionError, SettingsError, TurnError
 from workbench.app.events.event import Event
 from workbench.app.workbench import Workbench
 
@@ -167,7 +167,7 @@ async def test_events(asker: Asker) -> None:
         await asker.ask("/events query * --since noon")
     with pytest.raises(CommandError):
         await asker.ask("/events query * --since 2026-13-01")
-    with pytest.raises(CommandError, match="cannot be read"):
+    with pytest.raises(EventError, match="cannot be read"):
         await asker.ask("/events query Core:*")
 
 

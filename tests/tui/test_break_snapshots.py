@@ -15,6 +15,7 @@ from workbench.app.hooks.breakpoints import Breakpoints, Pause
 from workbench.app.hooks.hook import Scope
 from workbench.app.hooks.values import ChatMessage, PromptDraft
 from workbench.screens.break_dialog import BreakDialog
+from workbench.tests.tui.pictures import pictures
 from workbench.tests.tui.widget_host import WidgetHost
 
 SIZES = [(40, 12), (80, 24), (120, 40)]
@@ -54,9 +55,7 @@ def pause() -> Pause:
     )
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("name", KEYS)
+@pytest.mark.parametrize(("name", "size", "theme"), pictures(list(KEYS), SIZES, THEMES))
 def test_the_dialog(snap_compare: Check, name: str, size: tuple[int, int], theme: str) -> None:
     app = WidgetHost(Static(), theme)
 

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from workbench.screens.hooks import HooksScreen, View
 from workbench.tests.tui.hooks_profile import NOW, has_read, line_runner, profile
+from workbench.tests.tui.pictures import pictures
 from workbench.tests.tui.widget_host import WidgetHost
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -38,9 +39,7 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize(("name", "size", "theme"), pictures(list(VIEWS), SIZES, THEMES))
 def test_the_hooks_screen(
     snap_compare: Check, tmp_path: Path, name: str, size: tuple[int, int], theme: str
 ) -> None:

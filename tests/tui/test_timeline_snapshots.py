@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from workbench.app.workbench import Workbench
 from workbench.screens.timeline import TimelineScreen
+from workbench.tests.tui.pictures import pictures
 from workbench.tests.tui.timeline_turn import TURN, publish, turn_of
 from workbench.tests.tui.widget_host import WidgetHost
 
@@ -43,13 +44,14 @@ async def remember(workbench: Workbench) -> None:
     await workbench.store.write_all([(session, (_SESSION, text)), (message, question)])
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize(
-    "keys",
-    [("down",) * 13, ("down",) * 12 + ("plus", "plus", "right", "m"), ("down",) * 14 + ("enter",)],
-    ids=["turn", "closer", "event"],
-)
+KEYS = {
+    "turn": ("down",) * 13,
+    "closer": ("down",) * 12 + ("plus", "plus", "right", "m"),
+    "event": ("down",) * 14 + ("enter",),
+}
+
+
+@pytest.mark.parametrize(("keys", "size", "theme"), pictures(list(KEYS.values()), SIZES, THEMES, list(KEYS)))
 def test_a_turn(
     snap_compare: Check, tmp_path: Path, keys: tuple[str, ...], size: tuple[int, int], theme: str
 ) -> None:
