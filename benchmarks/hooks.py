@@ -5,8 +5,8 @@ nothing, all proved quick, against ten pluggy implementations that do nothing; w
 caller waits for. The times of single hooks are summed and judged a moment later; the processor's time with
 that is the figure beside it. Bad hooks: turns of 50 ms follow each other while a hook sleeps, one spins (both
 20 ms a run) and one raises; their share is the time of all hooks over the time of all turns. Then they
-behave, and the time until they run again is taken. Built-in hooks: the guide model answers the same question in two
-workbenches, one with the bundled plugins and one without, in turns.
+behave, and the time until they run again is taken. Built-in hooks: the guide model answers the same question
+in two workbenches, one with the bundled plugins and one without, in turns.
 """
 
 from __future__ import annotations
