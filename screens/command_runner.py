@@ -52,6 +52,7 @@ class CommandRunner:
             session_id=screen.conversation.session_id,
             app=screen,
             say=screen.narrate,
+            columns=screen.answer_columns,
         )
 
     def run_line(self, line: str) -> None:

@@ -246,6 +246,11 @@ class MainScreen(Screen[None]):
         """Tell how a command goes on."""
         self.say(line)
 
+    @property
+    def answer_columns(self) -> int | None:
+        """Cells of a line of a command's answer; None while the chat is out of sight."""
+        return self._chat.columns if self._chat is not None else None
+
     def show_lines(self, lines: Sequence[str]) -> None:
         """Show a command's answer in the chat; it is no message."""
         if self._chat is not None:

@@ -20,7 +20,7 @@ from workbench.app.chat.parts import Usage
 from workbench.app.sessions.session import Message, Status
 from workbench.widgets.chat_entry import ChatEntry, Kind, entry_of, safe
 from workbench.widgets.markdown_blocks import load_parser
-from workbench.widgets.message_view import MessageView
+from workbench.widgets.message_view import MessageView, columns_in
 from workbench.widgets.reply_feed import ReplyFeed
 from workbench.widgets.transcript import Transcript
 
@@ -216,6 +216,15 @@ class ChatView(Widget):
         if view is not None:
             view.refresh_entry()
         self.refresh_bindings()
+
+    @property
+    def columns(self) -> int | None:
+        """Cells of a line of text; None while the chat is out of sight."""
+        shown = self._transcript
+        # What is added may bring the scroll bar.
+        bar = 0 if shown.show_vertical_scrollbar else shown.styles.scrollbar_size_vertical
+        width = shown.scrollable_content_region.width - bar
+        return columns_in(width) if width > 0 else None
 
     async def add_notice(self, text: str) -> None:
         """Add something that the person should know; it is no message and is not kept."""

@@ -22,7 +22,7 @@ from textual.widget import Widget
 
 from workbench.widgets.chat_entry import ChatEntry, ending, facts
 from workbench.widgets.markdown_document import MOST_CHARACTERS, MarkdownDocument
-from workbench.widgets.text_lines import Line, Run, cut, literal, plain, wrap
+from workbench.widgets.text_lines import Line, Run, cells, cut, literal, plain, wrap
 
 _GUTTER: Final = 2
 _RIGHT_MARGIN: Final = 1
@@ -178,7 +178,7 @@ class MessageView(Widget):
     def _lines(self, width: int) -> list[Line]:
         if self._drawn is None or width != self._drawn_width:
             self._drawn_width = width
-            self._drawn = self._draw(max(1, min(width - _GUTTER - _RIGHT_MARGIN, _WIDEST)))
+            self._drawn = self._draw(columns_in(width))
         return self._drawn
 
     def _draw(self, width: int) -> list[Line]:
@@ -190,7 +190,7 @@ class MessageView(Widget):
         else:
             style = "note" if entry.kind == "notice" else "you-text"
             lines = literal(entry.text[:MOST_CHARACTERS], style)
-        drawn = [part for line in lines for part in wrap(line, width, rest=_indent(line, width))]
+        drawn = [part for line in lines for part in _parts(line, width)]
         return drawn + _note(len(entry.text) - MOST_CHARACTERS, width)
 
     def _draw_reply(self, width: int) -> list[Line]:
@@ -227,6 +227,11 @@ class MessageView(Widget):
         return found
 
 
+def columns_in(width: int) -> int:
+    """Return how many cells a line of text has in a widget of this width."""
+    return max(1, min(width - _GUTTER - _RIGHT_MARGIN, _WIDEST))
+
+
 def _greeting(lines: list[Line]) -> list[Line]:
     """Return a greeting with its title and the headings of its indented parts made to stand out."""
     texts = [plain(line) for line in lines]
@@ -236,6 +241,11 @@ def _greeting(lines: list[Line]) -> list[Line]:
         heading = below.startswith(" ") and text and not text.startswith(" ")
         styled.append((Run(text, "title" if at == 0 else "strong" if heading else "greeting"),))
     return styled
+
+
+def _parts(line: Line, width: int) -> list[Line]:
+    """Return a line as it is where it fits, else broken, with the rest below its beginning."""
+    return [line] if cells(line) <= width else wrap(line, width, rest=_indent(line, width))
 
 
 def _indent(line: Line, width: int) -> Line:

@@ -51,8 +51,8 @@ class CommandContext:
         app: the full-screen program, for commands that it registers itself.
         say: tells how a long command goes on; what is said is no result.
         hand_out: gives a long answer piece by piece, as it comes; None where answers are given as a whole.
-        columns: cells of a line of the terminal that the answer goes to; None when it goes elsewhere, or to a
-            screen that fits lines itself.
+        columns: cells of a line of the terminal, or of the part of it, that the answer goes to; None when it
+            goes elsewhere.
     """
 
     face: Face

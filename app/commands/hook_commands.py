@@ -71,8 +71,7 @@ async def hooks_list(
     found = [hook for hook in found if wanted in (None, hook.point)]
     if not found:
         return CommandResult(data=[], lines=["There are no hooks here.", *notes])
-    head = ("point", "hook", "order", "state", "runs", "failed", "mean", "share", "runs in")
-    rows = columns([head, *(_row(hook) for hook in found)], frozenset({2, 4, 5, 6, 7}))
+    rows = _table(found, context.columns)
     remarks = [remark for hook in found for remark in _remarks(hook)]
     return CommandResult(data=msgspec.to_builtins(found), lines=[*rows, *remarks, *notes])
 
@@ -207,6 +206,18 @@ async def _statuses(context: CommandContext) -> tuple[list[HookStatus], list[str
     reader = EventReader(context.workbench.store)
     found = await statuses_in_log(reader, context.workbench.settings.hooks)
     return found, ["This is what the log tells of the process that has the profile open."]
+
+
+def _table(hooks: Sequence[HookStatus], width: int | None) -> list[str]:
+    """Return the hooks in lines; of what does not fit into a width, the last columns go."""
+    head = ("point", "hook", "order", "state", "runs", "failed", "mean", "share", "runs in")
+    rows = [head, *map(_row, hooks)]
+    count, right = len(head), frozenset({2, 4, 5, 6, 7})
+    lines = columns(rows, right)
+    while width is not None and count > 2 and max(map(len, lines)) > width:
+        count -= 1
+        lines = columns([row[:count] for row in rows], right)
+    return lines
 
 
 def _row(hook: HookStatus) -> tuple[str, ...]:

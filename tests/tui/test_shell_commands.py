@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from workbench.app.paths import Paths
 from workbench.benchmarks.random_model import write_random_model
 from workbench.screens.picker import Picker
@@ -222,3 +224,24 @@ async def test_quit_closes_the_profile(start: Start) -> None:
         await shell.say("/quit")
         await shell.until(lambda: shell.app.return_value is not None, "the end")
         assert shell.app.return_value == 0
+
+
+@pytest.mark.parametrize("size", [(80, 40), (120, 40)])
+async def test_answers_of_commands_fit_the_chat(start: Start, size: tuple[int, int]) -> None:
+    async with start(size=size) as shell:
+        await shell.ask("hello")
+        await shell.say("/turns timeline")
+        await shell.until(lambda: "turn:finished" in shell.text(), "the picture")
+        decode = next(line for line in shell.text().splitlines() if " decode " in line)
+        assert decode.split()[-2] in ("ms", "s"), "its bar, how long it took and its tokens stand on one line"
+        await shell.say("/events tail --limit 2 core:chat:*")
+        await shell.until(lambda: "core:chat:reply_finished" in shell.text(), "the events")
+        lines = shell.text().splitlines()
+        place = next(place for place, line in enumerate(lines) if "core:chat:reply_finished" in line)
+        assert lines[place].rstrip().endswith("…")
+        assert "core:chat:step_finished" in lines[place - 1]
+        await shell.say("/hooks list")
+        await shell.until(lambda: "order  state" in shell.text(), "the hooks")
+        lines = shell.text().splitlines()
+        place = next(place for place, line in enumerate(lines) if "metrics.measure_turn" in line)
+        assert "security.screen_event" in lines[place + 1]
