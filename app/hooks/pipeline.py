@@ -142,7 +142,9 @@ class Pipeline:
         entry = progress.run.chain.entries[place]
         failure: Failure | None
         if isinstance(ran.error, TimeoutError) and ran.seconds == 0.0 and not entry.quick:
-            text = f"it did not answer within {(entry.hook.deadline or 0) * 1000:,.0f} ms"
+            late = f"it did not answer within {(entry.hook.deadline or 0) * 1000:,.0f} ms"
+            # Or it was not begun, and the error says why.
+            text = str(ran.error) or late
             failure = Failure("hook.timeout", text, entry.hook.file)
         elif ran.error is not None:
             failure = failure_of(ran.error, entry.hook)

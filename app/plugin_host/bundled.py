@@ -64,11 +64,13 @@ async def bundled_plugins(parts: HostParts, names: Sequence[str] = BUNDLED) -> A
     try:
         yield [plugin for running in loaded for plugin in running.plugins]
     finally:
-        # While secrets are still masked: what ran last is told now.
-        await parts.hooks.flush()
-        for running in reversed(loaded):
-            await parts.hooks.remove(running.ids)
-            await stop_plugins(parts, running.plugins)
+        try:
+            # While secrets are still masked: what ran last is told now.
+            await parts.hooks.flush()
+        finally:
+            for running in reversed(loaded):
+                await parts.hooks.remove(running.ids)
+                await stop_plugins(parts, running.plugins)
 
 
 def _import(names: Sequence[str]) -> dict[str, ModuleType | Exception]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from workbench.app.errors import HookError
+from workbench.app.hooks import threads
 from workbench.app.hooks.breaker import BreakerLimits
 from workbench.app.hooks.composites import FirstMatch, Parallel, Sequential, Voting
 from workbench.app.hooks.event_screen import screen_events
@@ -114,6 +115,17 @@ async def test_closing_leaves_no_breaker_watched_that_opens_as_the_last_runs_are
         await it.hooks.run(MESSAGE_RECEIVED, TEXT)
     assert it.hooks.statuses()[0].state == "open"
     assert [task.get_name() for task in asyncio.all_tasks() if task.get_name() == "hook-breakers"] == []
+
+
+async def test_a_hook_for_which_there_is_no_thread_is_not_told_to_be_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(threads, "MOST_LEFT_BEHIND", 0)
+    async with bench() as it:
+        await it.hooks.add([made(looks)])
+        await it.hooks.run(MESSAGE_RECEIVED, TEXT)
+        (run,) = await it.runs()
+    assert run["error"]["message"] == "too many hooks never returned"
 
 
 async def test_a_hook_at_an_unknown_point_is_refused() -> None:
