@@ -78,7 +78,7 @@ class BreakerKeeper:
             before = run.began
             for place, ended in enumerate(run.marks, run.start):
                 entry = entries[place]
-                entry.ran(ended - before)
+                entry.ran(run.away.get(place, ended - before))
                 ran.add(entry)
                 before = ended
             for place, answer in run.answers.items():

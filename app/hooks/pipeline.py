@@ -120,6 +120,7 @@ class Pipeline:
             except TimeoutError as error:
                 ran = Ran(None, error, 0.0)
             else:
+                run.took_away(ran.seconds)
                 if ran.error is None:
                     entry.prove(ran.seconds)
         run.marks.append(perf_counter())

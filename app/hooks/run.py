@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from time import perf_counter
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -16,6 +17,7 @@ from workbench.app.hooks.values import Value
 V = TypeVar("V", bound=Value)
 
 Decision = Cancel | Redirect | Replace | Fork
+_NOWHERE: Final[Mapping[int, float]] = {}
 
 
 class Outcome(msgspec.Struct, Generic[V], frozen=True, gc=False):
@@ -95,7 +97,7 @@ class Chain(msgspec.Struct, frozen=True, eq=False):
 class Run:
     """The record of one passing; short-lived and made often, hence the slots."""
 
-    __slots__ = ("answers", "began", "chain", "context", "marks", "start")
+    __slots__ = ("answers", "away", "began", "chain", "context", "marks", "start")
 
     def __init__(self, chain: Chain, context: HookContext[Any], start: int) -> None:
         self.chain = chain
@@ -108,6 +110,13 @@ class Run:
         """The `perf_counter` time at which each hook, in order, had ended."""
         self.answers: dict[int, Answer] = {}
         """By place in the chain."""
+        self.away: Mapping[int, float] = _NOWHERE
+        """By place in the chain: the seconds that hooks took in their threads and tasks, without those that
+        passed until the event loop, which may be busy, heard of it."""
+
+    def took_away(self, seconds: float) -> None:
+        """Note what the hook whose turn it is took in its thread or task."""
+        self.away = {**self.away, self.start + len(self.marks): seconds}
 
     @property
     def is_trusted_at_work(self) -> bool:

@@ -43,6 +43,10 @@ def looks(_context: Context) -> None:
     return None
 
 
+async def looks_later(_context: Context) -> None:
+    return None
+
+
 def made(function: Any, point: str = "message:received", **facts: Any) -> Hook:
     return Hook(id=f"t.{type(function).__name__}.{point}", point=point, function=function, **facts)
 
@@ -107,6 +111,22 @@ async def test_the_workbenchs_own_hooks_may_work_long_on_a_long_text() -> None:
         await it.hooks.add([made(works, trusted=True)])
         outcome = await it.hooks.run(MESSAGE_RECEIVED, TEXT)
     assert outcome.value.text == "masked"
+
+
+@pytest.mark.parametrize("function", [looks, looks_later])
+async def test_a_busy_loop_is_not_charged_to_the_hooks_that_wait_for_it(function: Any) -> None:
+    async with bench(BreakerLimits(floor_s=0.05)) as it:
+        await it.hooks.add([made(function)])
+        for _ in range(3):
+            run = asyncio.create_task(it.hooks.run(MESSAGE_RECEIVED, TEXT))
+            while not run.done():
+                # As when much is drawn.
+                time.sleep(0.04)
+                await asyncio.sleep(0)
+        await it.hooks.flush()
+        (status,) = it.hooks.statuses()
+    assert (status.state, status.runs) == ("enabled", 3)
+    assert status.total_ms < 50
 
 
 async def test_closing_leaves_no_breaker_watched_that_opens_as_the_last_runs_are_judged() -> None:
