@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 
 from workbench.app.events.event import Event
 from workbench.app.text import one_line
@@ -186,14 +186,31 @@ def _value(value: Any) -> str:
 
 
 def _cut(runs: list[Run], width: int) -> list[Run]:
-    """Return as many runs as fit; the last is cut."""
+    """Return as many runs as fit; where any are left out, what is shown ends with `…`."""
     kept: list[Run] = []
+    left = width
     for number, run in enumerate(runs):
-        text = run.text.rstrip() if number == len(runs) - 1 else run.text
-        size = len(text) if text.isascii() else cell_len(text)
-        if size > width:
-            kept.append(run._replace(text=fit(text.rstrip(), width)))
-            return kept
-        kept.append(run._replace(text=text))
-        width -= size
+        shown = run._replace(text=run.text.rstrip()) if number == len(runs) - 1 else run
+        kept.append(shown)
+        left -= _size(shown.text)
+        if left < 0:
+            return _ended(kept, width)
     return kept
+
+
+def _ended(runs: list[Run], width: int) -> list[Run]:
+    """Return the beginning of runs that are wider than a width, with `…` at its end."""
+    kept: list[Run] = []
+    left = width - 1
+    for run in runs:
+        size = _size(run.text)
+        if size >= left:
+            kept.append(run._replace(text=f"{set_cell_size(run.text, left)}…"))
+            break
+        kept.append(run)
+        left -= size
+    return kept if width > 0 else []
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else cell_len(text)

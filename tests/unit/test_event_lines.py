@@ -148,6 +148,16 @@ def test_details_tell_everything_safely() -> None:
     assert all(line.isprintable() for line in lines)
 
 
+def test_facts_that_are_left_out_are_told_of_at_any_width() -> None:
+    told = event("core:chat:step_finished", step="decode", duration_ms=58.4, tokens=27, detail="größe 日本")
+    whole = plain(event_line(told, columns_for(200))).rstrip()
+    assert not whole.endswith("…")
+    for width in range(50, 200):
+        line = plain(event_line(told, columns_for(width))).rstrip()
+        assert line.endswith("…") != line.endswith("日本"), (width, line)
+        assert cells(event_line(told, columns_for(width))) <= width
+
+
 def test_details_of_a_huge_payload_are_cut_and_say_so() -> None:
     lines = [plain(line) for line in detail_lines(event(text="x" * 1_000_000))]
     assert any("more characters, copy to see all" in line for line in lines)
