@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -14,8 +12,10 @@ from typing import Any
 import pytest
 
 from workbench.app.chat import parts
+from workbench.app.errors import WorkerError
 from workbench.app.hooks.hook import Hook, HookContext
 from workbench.app.hooks.results import Cache, Cancel, Fork, Redirect, Replace, Retry
+from workbench.app.models.models import GeneratedText, GenerationEnd
 from workbench.app.workbench import Workbench
 
 Context = HookContext[Any]
@@ -57,17 +57,22 @@ async def stored(workbench: Workbench, found: list[parts.Part]) -> str:
     return (await workbench.messages.get(finished(found).message_id)).text
 
 
-async def kill_in_the_middle(workbench: Workbench) -> None:
-    killed = False
+def fail_once_in_the_middle(workbench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = workbench.models.generate
+    failed = False
 
-    def kill(context: Context) -> None:
-        nonlocal killed
-        pid = workbench.models.worker.pid
-        if not killed and pid is not None:
-            killed = True
-            os.kill(pid, signal.SIGKILL)
+    async def generate(*arguments: Any, **named: Any) -> AsyncGenerator[GeneratedText | GenerationEnd]:
+        nonlocal failed
+        async with aclosing(real(*arguments, **named)) as answers:
+            async for answer in answers:
+                if not failed and isinstance(answer, GeneratedText):
+                    # A process that is killed may have said all of it by then.
+                    failed = True
+                    yield GeneratedText(answer.text[:5], 2)
+                    raise WorkerError("crashed", "The worker is gone.")
+                yield answer
 
-    await add(workbench, "token:batch", kill)
+    monkeypatch.setattr(workbench.models, "generate", generate)
 
 
 async def test_another_model_begins_anew_after_a_part_of_a_reply(
@@ -76,7 +81,7 @@ async def test_another_model_begins_anew_after_a_part_of_a_reply(
     other = tmp_path / "other.gguf"
     other.write_bytes(GUIDE.read_bytes())
     whole = await stored(workbench, await ask(workbench))
-    await kill_in_the_middle(workbench)
+    fail_once_in_the_middle(workbench, monkeypatch)
     await add(workbench, "model:failed", lambda _c: Redirect(str(other)))
     found = await ask(workbench)
     assert any(isinstance(part, parts.TextRewritten) for part in found)
@@ -97,14 +102,16 @@ async def test_a_model_that_is_sent_to_itself_answers(workbench: Workbench, tmp_
     assert workbench.models.loaded.file.name == "other"
 
 
-async def test_a_rest_from_a_hook_loses_no_tokens(workbench: Workbench) -> None:
-    await kill_in_the_middle(workbench)
+async def test_a_rest_from_a_hook_loses_no_tokens(
+    workbench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_once_in_the_middle(workbench, monkeypatch)
     await add(workbench, "model:failed", lambda _c: Replace(" [the end]"))
     found = await ask(workbench)
     usage = finished(found).usage
     assert shown(found).endswith(" [the end]")
     assert usage.prompt_tokens > 0
-    assert usage.reply_tokens > 0
+    assert usage.reply_tokens == 2
     assert usage.tokens_per_second >= 0
 
 
@@ -133,7 +140,8 @@ async def test_every_branch_of_a_fork_is_counted(workbench: Workbench) -> None:
     await add(workbench, "token:batch", lambda c: Cancel("") if c.value.tokens > 5 else None)
     cut = finished(await ask(workbench)).usage
     assert cut.prompt_tokens == one.prompt_tokens
-    assert 5 < cut.reply_tokens < one.reply_tokens
+    # On a busy machine all of it may have come at once.
+    assert 5 < cut.reply_tokens <= one.reply_tokens
 
 
 async def test_a_hook_gives_the_reply_when_there_is_not_even_a_model(workbench: Workbench) -> None:
