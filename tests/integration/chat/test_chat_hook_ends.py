@@ -76,7 +76,7 @@ def fail_once_in_the_middle(workbench: Workbench, monkeypatch: pytest.MonkeyPatc
 
 
 async def test_another_model_begins_anew_after_a_part_of_a_reply(
-    workbench: Workbench, tmp_path: Path
+    workbench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = tmp_path / "other.gguf"
     other.write_bytes(GUIDE.read_bytes())
