@@ -19,10 +19,13 @@ from textual.screen import Screen
 from workbench.app.config.load import LoadedSettings, load_settings
 from workbench.app.errors import EXIT_INTERRUPTED, EXIT_OK, WorkbenchError
 from workbench.app.paths import Paths, paths_for
+from workbench.app.terminal import lasting
 from workbench.screens.main import MainScreen
 from workbench.themes.loader import load_theme
 
 if TYPE_CHECKING:
+    from textual.driver import Driver
+
     from workbench.app.cli_options import TuiOptions
     from workbench.app.sessions.session import Session
     from workbench.app.workbench import Workbench
@@ -73,6 +76,10 @@ class WorkbenchApp(App[int]):
         self.register_theme(theme)
         self.theme = name
         self._main = MainScreen(paths, loaded.settings)
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return what talks to the terminal; see `App`."""
+        return lasting(super().get_driver_class())
 
     def get_default_screen(self) -> Screen[None]:
         """Return the main screen."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 import termios
 from pathlib import Path
+from time import monotonic, sleep
 
 import psutil
 import pytest
 
-from workbench.tests.e2e.tui_terminal import Tui
+from workbench.tests.e2e.tui_terminal import PATIENCE_S, Tui
 
 pytestmark = pytest.mark.e2e
 
@@ -66,6 +67,23 @@ def test_sigterm_ends_it_as_cleanly_as_the_key(tmp_path: Path) -> None:
         tui.kill(signal.SIGTERM)
         assert tui.end() == 130
         assert tui.left_behind() == []
+    with Tui(tmp_path) as tui:
+        tui.shows("built-in guide")
+        assert tui.quit() == 0
+
+
+def test_a_terminal_that_goes_away_ends_it_and_loses_nothing(tmp_path: Path) -> None:
+    with Tui(tmp_path) as tui:
+        tui.ready()
+        tui.say("hello")
+        tui.shows("built-in guide")
+        # As when a connection drops: nobody holds the other end any more.
+        tui.child.ptyproc.fileobj.close()  # type: ignore[attr-defined]
+        end = monotonic() + PATIENCE_S
+        while tui.child.isalive():
+            assert monotonic() < end, "the program goes on without a terminal"
+            sleep(0.05)
+        assert tui.child.exitstatus == 130
     with Tui(tmp_path) as tui:
         tui.shows("built-in guide")
         assert tui.quit() == 0
