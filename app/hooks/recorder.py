@@ -1,7 +1,7 @@
 """Turns what hooks did into events: one `core:hook:ran` for each passing of a point, a moment after it.
 
 Writing a trace costs more than a quick hook does, so it happens off the path: a run is put aside with the
-times that it took, and a task of its own makes events of what waits, some fifty times a second at most.
+times that it took, and a task of its own makes events of what waits, some ten times a second at most.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from workbench.app.tasks import end, to_the_end
 
 RAN: Final = "core:hook:ran"
 _CAPACITY: Final = 4_096
-_GATHER_SECONDS: Final = 0.02
+_GATHER_SECONDS: Final = 0.1
 _END_SECONDS: Final = 5.0
 MOST_CONTEXT: Final = 64 * 1024
 """Bytes of JSON; a longer context is left out of its trace, which can then not be replayed."""

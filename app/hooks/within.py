@@ -7,8 +7,6 @@ only: secrets are masked in it all the same. That holds also for work that a hoo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from typing import Final
 
@@ -25,14 +23,20 @@ def is_within(point: str) -> bool:
     return point in _within.get()
 
 
-@contextmanager
-def within(points: frozenset[str]) -> Iterator[None]:
+class within:
     """Let the block count as called by hooks of these points."""
-    token = _within.set(_within.get() | points)
-    try:
-        yield
-    finally:
-        _within.reset(token)
+
+    __slots__ = ("_points", "_token")
+
+    def __init__(self, points: frozenset[str]) -> None:
+        self._points = points
+
+    def __enter__(self) -> None:
+        before = _within.get()
+        self._token = _within.set(before | self._points if before else self._points)
+
+    def __exit__(self, *_exception: object) -> None:
+        _within.reset(self._token)
 
 
 def context_within(points: frozenset[str]) -> Context:
