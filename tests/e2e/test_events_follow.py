@@ -108,7 +108,7 @@ def test_a_wrong_filter_ends_with_two(program: Program) -> None:
     assert done.returncode == 2
     assert done.stdout == ""
     error, line, mark, hint = done.stderr.splitlines()
-    assert error.startswith("error [command.bad_argument]")
+    assert error.startswith("error [event.bad_filter]")
     assert (line, mark.strip()[:1]) == ("core:* and (seq > 3", "^")
     assert hint.startswith("hint: ")
 
