@@ -83,7 +83,7 @@ class Pipeline:
             The place after the last that ran, and what that one answered or raised.
         """
         guard, mark, entries = self._guard, run.marks.append, run.chain.entries
-        copied, printed = run.chain.copies, self._capture.inline
+        copied, printed, hot = run.chain.copies, self._capture.inline, run.chain.point.hot
         answer: Any = None
         error: BaseException | None = None
         # Not 0 within an async hook that publishes an event, say.
@@ -97,7 +97,7 @@ class Pipeline:
                 if not entry.quick:
                     break
                 place += 1
-                answer = entry.call(fresh(context) if copied and not entry.trusted else context)
+                answer = entry.call(fresh(context) if copied and not (hot and entry.trusted) else context)
                 guard.entered = now = perf_counter()
                 mark(now)
                 if answer is not None or printed.text:

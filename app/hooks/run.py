@@ -80,7 +80,7 @@ class Chain(msgspec.Struct, frozen=True, eq=False):
         point: the point.
         entries: the hooks.
         copies: whether each hook gets a copy of the value, as it could change it in place; those that come
-            with the program do not.
+            with the program do without where it happens often.
     """
 
     point: Point[Any]
