@@ -47,7 +47,8 @@ class Following:
         watch.follow("core:chat:reply_finished", self._sessions, key=lambda _event: "")
         watch.follow("core:store:*", self._store, policy="drop_oldest")
         watch.follow("core:system:notice", self._notice, policy="drop_oldest")
-        watch.follow("core:hook:file_loaded", self._file_loaded, policy="drop_oldest")
+        for name in ("core:hook:file_loaded", "core:hook:file_removed"):
+            watch.follow(name, self._file_is_well, policy="drop_oldest")
         watch.follow("core:settings:changed", self._settings, key=lambda event: event.payload.get("key"))
         self._status.model = self._workbench.models.name
         self._status.worker = self._workbench.models.worker.state
@@ -138,8 +139,8 @@ class Following:
                     Banner(notice["code"], notice["message"], notice["hint"], level=notice["level"])
                 )
 
-    async def _file_loaded(self, batch: list[Event]) -> None:
-        """Take back that files could not be loaded which now could; others may still be broken."""
+    async def _file_is_well(self, batch: list[Event]) -> None:
+        """Take back that files could not be loaded which now could or are gone, unless others are broken."""
         for event in batch:
             name, shown = Path(event.payload["file"]).name, self._notices.get(_BROKEN)
             if (

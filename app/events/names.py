@@ -330,6 +330,12 @@ class HookFileLoaded(Payload, frozen=True):
     printed: str = ""
 
 
+class HookFileRemoved(Payload, frozen=True):
+    """A file of hooks is gone; its hooks run no more."""
+
+    file: str
+
+
 class HookFileFailed(Payload, frozen=True):
     """A file of hooks could not be loaded; its last good version goes on. `line` is 0 when there is none."""
 
@@ -406,6 +412,7 @@ CORE_EVENTS: Final[dict[str, type[Payload]]] = {
     "core:hook:resumed": HookResumed,
     "core:hook:file_loaded": HookFileLoaded,
     "core:hook:file_failed": HookFileFailed,
+    "core:hook:file_removed": HookFileRemoved,
     "core:hook:replayed": HookReplayed,
     "core:command:run": CommandRun,
 }

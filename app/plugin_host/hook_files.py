@@ -181,6 +181,8 @@ class HookFiles:
                 listed = await self._list() or listed
                 for path in sorted(self._known.keys() - listed.keys()):
                     await self._forget(path)
+                    facts = {"file": storable(str(path))}
+                    await self._parts.bus.emit("core:hook:file_removed", facts, source="hooks")
             changed = {
                 path: signature
                 for path, signature in listed.items()

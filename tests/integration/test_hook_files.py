@@ -141,6 +141,7 @@ async def test_a_saved_file_takes_the_old_ones_place(place: Place) -> None:
         assert await place.said("Hello") == "hello"
         (place.folder / "loud.py").unlink()
         await place.happened("core:hook:removed")
+        await place.happened("core:hook:file_removed")
         assert files.files == [] or place.ids() == []
         assert await place.said("Hello") == "Hello"
 
