@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
@@ -20,6 +21,8 @@ from workbench.app.sessions.session import Message
 
 # Messages that are read at once, from the newest on, while more of them can fit into the prompt.
 _PAGE: Final = 256
+
+Count = Callable[[list[PromptMessage]], Awaitable[int]]
 
 
 class PromptBuilder(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +65,7 @@ class PromptBuilder(msgspec.Struct, frozen=True, kw_only=True):
         system, shown = await self._draft(loaded, path, limit)
         prompt = await fit(system, shown, limit, count)
         prompt = msgspec.structs.replace(prompt, trimmed=prompt.trimmed + older)
-        return await self._final(loaded, prompt)
+        return await self._final(loaded, prompt, count)
 
     def _limit(self, loaded: LoadedModel) -> int:
         most_reply = most_reply_tokens(loaded, self.settings) or loaded.context
@@ -84,7 +87,7 @@ class PromptBuilder(msgspec.Struct, frozen=True, kw_only=True):
             raise HookError("bad_value", "Hooks at prompt:build left no message to answer.")
         return system, changed
 
-    async def _final(self, loaded: LoadedModel, prompt: FittedPrompt) -> FittedPrompt:
+    async def _final(self, loaded: LoadedModel, prompt: FittedPrompt, count: Count) -> FittedPrompt:
         if not self.hooks.has(points.PROMPT_BUILT):
             return prompt
         final = PromptFinal(
@@ -96,7 +99,8 @@ class PromptBuilder(msgspec.Struct, frozen=True, kw_only=True):
         changed = await self.hooks.apply(points.PROMPT_BUILT, final, self.scope)
         if changed is final:
             return prompt
-        return msgspec.structs.replace(prompt, messages=_to_prompt(changed.messages))
+        messages = _to_prompt(changed.messages)
+        return msgspec.structs.replace(prompt, messages=messages, tokens=await count(messages))
 
     async def _newest(self, message: Message, limit: int) -> list[Message]:
         """Return the newest messages of the branch: all that a prompt of so many tokens can hold, or more."""

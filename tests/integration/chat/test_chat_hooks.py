@@ -162,6 +162,15 @@ async def test_the_prompt_is_what_hooks_make_of_it(workbench: Workbench) -> None
     assert failed.error["code"] == "hook.bad_value"
 
 
+async def test_a_prompt_that_hooks_change_at_the_last_moment_is_counted_again(workbench: Workbench) -> None:
+    async def tokens() -> int:
+        return next(part.tokens for part in await ask(workbench) if isinstance(part, parts.PromptBuilt))
+
+    before = await tokens()
+    await add(workbench, "prompt:built", lambda c: c.change(messages=c.value.messages[-1:]))
+    assert 0 < await tokens() < before
+
+
 @pytest.mark.parametrize(
     "point", ["turn:started", "prompt:build", "prompt:built", "model:choose", "model:before"]
 )
