@@ -96,3 +96,9 @@ def _mount_prefix() -> tuple[str, ...] | None:
         if subprocess.run(probe, capture_output=True, check=False, timeout=30).returncode == 0:
             return prefix
     return None
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run half as many tests again at once as there are cores: those of screens and processes mostly wait."""
+    cores = os.cpu_count() or 2
+    return cores + cores // 2
