@@ -16,10 +16,15 @@ from queue import SimpleQueue
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
+import psutil
+
 MOST_LEFT_BEHIND: Final = 16
 """Threads whose hooks never returned; with so many of them, hooks that need a thread fail at once."""
 _MOST_IDLE: Final = 4
-_AGAIN_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 0.2
+_LOOKS: Final = 10
+# Of processor time between two looks; the system counts in hundredths of a second.
+_WORKS_SECONDS: Final = 0.05
 
 
 class HookAbandoned(BaseException):
@@ -96,12 +101,24 @@ class HookThreads:
             thread.jobs.put(None)
 
     def _leave(self, thread: _HookThread) -> None:
-        """Give a thread up: it gets an exception as soon as it runs Python code, and ends."""
+        """Give a thread up; one that works on in vain is interrupted soon."""
         self._left_behind.add(thread)
         thread.jobs.put(None)
-        thread.interrupt()
-        # Once more, in case it came where exceptions are swallowed, as while garbage is collected.
-        asyncio.get_running_loop().call_later(_AGAIN_SECONDS, thread.interrupt)
+        loop = asyncio.get_running_loop()
+        loop.call_later(_LOOK_SECONDS, self._look, thread, thread.processor_seconds(), _LOOKS, loop)
+
+    def _look(self, thread: _HookThread, before: float, looks: int, loop: asyncio.AbstractEventLoop) -> None:
+        """Interrupt a thread that has worked since the last look, and look again, some times.
+
+        One that waits in a system call is left alone: the exception would wait with it, and for as long
+        CPython 3.11 looks at every call of every thread whether there is something to handle; while a
+        debugger or a coverage tool traces the program it does nothing else then.
+        """
+        now = thread.processor_seconds()
+        if now - before >= _WORKS_SECONDS:
+            thread.interrupt()
+        if looks > 1 and thread.is_alive():
+            loop.call_later(_LOOK_SECONDS, self._look, thread, now, looks - 1, loop)
 
 
 class _HookThread(threading.Thread):
@@ -124,6 +141,14 @@ class _HookThread(threading.Thread):
                 # The loop may be closed by now: nobody waits then.
                 with contextlib.suppress(RuntimeError):
                     job.loop.call_soon_threadsafe(_settle, job.done, ran)
+
+    def processor_seconds(self) -> float:
+        """Return the processor time of this thread so far, 0 when it has ended."""
+        with contextlib.suppress(psutil.Error):
+            for known in psutil.Process().threads():
+                if known.id == self.native_id:
+                    return float(known.user_time + known.system_time)
+        return 0.0
 
     def interrupt(self) -> None:
         """Raise `HookAbandoned` in the hook that runs in this thread."""
