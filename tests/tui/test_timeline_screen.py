@@ -264,8 +264,8 @@ async def test_a_turn_that_runs_grows_and_ends(start: Start, endless: dict[str, 
         await shell.until(lambda: "so far" in shell.text(), "a running turn")
         screen = shell.app.screen
         assert isinstance(screen, TimelineScreen)
-        await shell.until(lambda: any(row.running and row.kind == "decode" for row in screen._view._rows))
         before = screen._view._timeline.total_ms
+        await shell.until(lambda: any(row.running and row.kind == "decode" for row in screen._view._rows))
         await shell.until(lambda: screen._view._timeline.total_ms > before, "more time")
         shell.conversation.stop()
         await shell.until(lambda: "cancelled" in shell.text() and "so far" not in shell.text(), "its end")

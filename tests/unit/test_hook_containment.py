@@ -389,11 +389,12 @@ async def test_closing_leaves_no_thread_task_or_signal_behind() -> None:
     import signal
 
     before = signal.getsignal(signal.SIGURG), sys.stdout, sys.stderr
+    others = set(threading.enumerate())
     async with bench() as it:
         await it.add("message:received", raises, waits_for_ever, deadline=0.05)
         await it.hooks.run(MESSAGE_RECEIVED, TEXT)
     assert (signal.getsignal(signal.SIGURG), sys.stdout, sys.stderr) == before
     async with asyncio.timeout(10):
-        while any(thread.name in ("hook", "hook-guard") for thread in threading.enumerate()):
+        while any(thread.name in ("hook", "hook-guard") for thread in set(threading.enumerate()) - others):
             await asyncio.sleep(0.01)
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
