@@ -15,6 +15,7 @@ from workbench.app.commands.command import context_of
 from workbench.app.errors import TurnError
 from workbench.app.events.event import Event
 from workbench.app.workbench import Workbench
+from workbench.benchmarks.random_model import random_model
 from workbench.screens.timeline import TimelineScreen, keys_line
 from workbench.tests.tui.shell import Start
 from workbench.tests.tui.timeline_turn import BEGAN, TURN, publish, turn_of
@@ -256,7 +257,9 @@ async def test_a_turn_of_the_guide_has_its_steps(start: Start) -> None:
 
 
 async def test_a_turn_that_runs_grows_and_ends(start: Start, endless: dict[str, str]) -> None:
-    async with start((120, 40), endless) as shell:
+    # Large, so that it still writes when a busy machine has drawn the screens.
+    slow = {**endless, "model.name": str(random_model(megabytes=35))}
+    async with start((120, 40), slow) as shell:
         await shell.say("go on")
         await shell.writing(40)
         shell.main.query_one(ChatView).focus()
